@@ -1,0 +1,172 @@
+// Package backend is one version of a service behind a route: its endpoints, their health, and the idle connections to them.
+//
+// It chooses an endpoint inside the backend and nothing else: which backend a request goes to is the selector's question, and health
+// never changes that draw. Start at Backend.Pick, then pool.go and health.go.
+package backend
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Balancing is how an endpoint is chosen inside a backend.
+type Balancing uint8
+
+// The ways to choose an endpoint.
+const (
+	LeastRequest Balancing = iota // the less busy of two random choices
+	RoundRobin
+	Random
+)
+
+// Config describes one backend. Durations of zero mean no limit, except ConnectTimeout, which has to be positive.
+type Config struct {
+	Name, Version  string
+	Endpoints      []string // http://host:port
+	Balancing      Balancing
+	ConnectTimeout time.Duration
+	MaxIdle        int           // idle connections kept for each endpoint
+	IdleTimeout    time.Duration // how long an idle connection is kept
+	Health         *HealthCheck  // nil: every endpoint counts as healthy
+}
+
+// Backend is safe for use by many goroutines; all but its counters is fixed when it is made.
+type Backend struct {
+	name, version string
+	balancing     Balancing
+	health        *HealthCheck
+	endpoints     []*Endpoint
+	next          atomic.Uint64 // round robin's place
+}
+
+// Endpoint is one address of a backend.
+type Endpoint struct {
+	url, address, host string
+	healthy            atomic.Bool
+	inFlight           atomic.Int64
+	pool               pool
+}
+
+// New makes a backend. An error names the endpoint that can't be used.
+func New(c Config) (*Backend, error) {
+	if len(c.Endpoints) == 0 {
+		return nil, fmt.Errorf("backend %q has no endpoint", c.Name)
+	}
+	b := &Backend{name: c.Name, version: c.Version, balancing: c.Balancing, health: c.Health}
+	for _, raw := range c.Endpoints {
+		e, err := newEndpoint(raw, c)
+		if err != nil {
+			return nil, fmt.Errorf("backend %q: %w", c.Name, err)
+		}
+		b.endpoints = append(b.endpoints, e)
+	}
+	return b, nil
+}
+
+func newEndpoint(raw string, c Config) (*Endpoint, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "http" || u.Hostname() == "" {
+		return nil, fmt.Errorf("endpoint %q is not of the form http://host:port", raw)
+	}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+	}
+	e := &Endpoint{url: raw, host: u.Host, address: net.JoinHostPort(u.Hostname(), port)}
+	e.pool = pool{max: c.MaxIdle, ttl: c.IdleTimeout, dial: net.Dialer{Timeout: c.ConnectTimeout}}
+	e.healthy.Store(true)
+	return e, nil
+}
+
+// Name is the backend's name in the configuration.
+func (b *Backend) Name() string { return b.name }
+
+// Version is the text of the backend's version, as written.
+func (b *Backend) Version() string { return b.version }
+
+// Endpoints are the backend's addresses, in the order of the configuration.
+func (b *Backend) Endpoints() []*Endpoint { return b.endpoints }
+
+// Available says whether some endpoint is healthy.
+func (b *Backend) Available() bool {
+	for _, e := range b.endpoints {
+		if e.healthy.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// Pick chooses a healthy endpoint, using the random number draw; nil when there is none.
+func (b *Backend) Pick(draw uint64) *Endpoint {
+	n := uint64(len(b.endpoints))
+	if n == 1 {
+		return b.endpoints[0].ifHealthy()
+	}
+	if b.balancing == RoundRobin {
+		return b.from(b.next.Add(1) % n)
+	}
+	first := b.from((draw & 0xffffffff) % n)
+	if b.balancing == Random || first == nil {
+		return first
+	}
+	second := b.from((draw >> 32) % n)
+	if second.inFlight.Load() < first.inFlight.Load() {
+		return second
+	}
+	return first
+}
+
+// from is the first healthy endpoint at or after place i.
+func (b *Backend) from(i uint64) *Endpoint {
+	n := uint64(len(b.endpoints))
+	for k := range n {
+		if e := b.endpoints[(i+k)%n].ifHealthy(); e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// Run checks the endpoints' health until ctx ends, then closes what is idle.
+func (b *Backend) Run(ctx context.Context) error {
+	var checks sync.WaitGroup
+	if b.health != nil {
+		for _, e := range b.endpoints {
+			checks.Go(func() { b.health.watch(ctx, e) })
+		}
+	}
+	<-ctx.Done()
+	checks.Wait()
+	for _, e := range b.endpoints {
+		e.pool.close()
+	}
+	return nil
+}
+
+// URL is the endpoint as the configuration names it.
+func (e *Endpoint) URL() string { return e.url }
+
+// Healthy is the verdict of the active health check; true where there is none.
+func (e *Endpoint) Healthy() bool { return e.healthy.Load() }
+
+// InFlight is the number of requests at the endpoint now.
+func (e *Endpoint) InFlight() int64 { return e.inFlight.Load() }
+
+// Begin counts a request in, End counts it out.
+func (e *Endpoint) Begin() { e.inFlight.Add(1) }
+
+// End counts a request out.
+func (e *Endpoint) End() { e.inFlight.Add(-1) }
+
+func (e *Endpoint) ifHealthy() *Endpoint {
+	if e.healthy.Load() {
+		return e
+	}
+	return nil
+}

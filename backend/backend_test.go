@@ -1,0 +1,215 @@
+package backend
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func newBackend(t *testing.T, c Config) *Backend {
+	t.Helper()
+	c.ConnectTimeout = time.Second
+	b, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestAnEndpointThatIsNotPlainHTTPIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, raw := range []string{"", "ftp://a:1", "http://", "127.0.0.1:80", "http://a:b:c"} {
+		if _, err := New(Config{Name: "stable", Endpoints: []string{raw}}); err == nil {
+			t.Errorf("New(%q) = nil error, want a refusal", raw)
+		}
+	}
+}
+
+func TestPickTakesTheLessBusyEndpointAndNeverAnUnhealthyOne(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t, Config{Endpoints: []string{"http://127.0.0.1:1", "http://127.0.0.1:2"}})
+	one, two := b.endpoints[0], b.endpoints[1]
+	one.Begin()
+	if got := b.Pick(1 << 32); got != two {
+		t.Errorf("Pick = %v, want the idle endpoint", got.URL())
+	}
+	two.healthy.Store(false)
+	for draw := range uint64(8) {
+		if got := b.Pick(draw | draw<<32); got != one {
+			t.Fatalf("Pick(%d) = %v, want the healthy endpoint", draw, got)
+		}
+	}
+	one.healthy.Store(false)
+	if got := b.Pick(0); got != nil || b.Available() {
+		t.Errorf("Pick = %v, Available = %v; want nil, false", got, b.Available())
+	}
+}
+
+func TestRoundRobinVisitsEveryEndpoint(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t, Config{Balancing: RoundRobin, Endpoints: []string{"http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"}})
+	seen := map[string]int{}
+	for range 9 {
+		seen[b.Pick(0).URL()]++
+	}
+	for u, n := range seen {
+		if n != 3 {
+			t.Errorf("%s was picked %d times of 9, want 3", u, n)
+		}
+	}
+}
+
+// acceptor listens on loopback and hands over what connects.
+func acceptor(t *testing.T) (string, <-chan net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conns := make(chan net.Conn, 8)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conns <- c
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close() })
+	return "http://" + l.Addr().String(), conns
+}
+
+func TestAConnectionIsReusedOnlyWhileItIsSilent(t *testing.T) {
+	t.Parallel()
+	for name, disturb := range map[string]func(net.Conn) error{
+		"unsolicited bytes": func(c net.Conn) error { _, err := c.Write([]byte("x")); return err },
+		"end":               func(c net.Conn) error { return c.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address, accepted := acceptor(t)
+			b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 4, IdleTimeout: time.Minute})
+			e, now := b.endpoints[0], time.Now()
+			first, err := e.Conn(context.Background(), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := <-accepted
+			defer server.Close()
+			e.Put(first, now)
+			again, err := e.Conn(context.Background(), now)
+			if err != nil || again != first || !again.Reused {
+				t.Fatalf("Conn = %p, %v, want the idle one %p", again, err, first)
+			}
+			if err := disturb(server); err != nil {
+				t.Fatal(err)
+			}
+			for deadline := time.Now().Add(5 * time.Second); again.silent() && time.Now().Before(deadline); {
+			}
+			e.Put(again, now)
+			fresh, err := e.Conn(context.Background(), now)
+			if err != nil || fresh == first || fresh.Reused {
+				t.Fatalf("Conn = %p, %v, want a new connection", fresh, err)
+			}
+			_ = fresh.Close()
+		})
+	}
+}
+
+func TestAnIdleConnectionOutOfTimeIsNotUsed(t *testing.T) {
+	t.Parallel()
+	address, _ := acceptor(t)
+	b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 1, IdleTimeout: time.Minute})
+	e, now := b.endpoints[0], time.Now()
+	first, err := e.Conn(context.Background(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Put(first, now)
+	later, err := e.Conn(context.Background(), now.Add(time.Minute))
+	if err != nil || later == first {
+		t.Fatalf("Conn = %p, %v, want a new connection", later, err)
+	}
+	_ = later.Close()
+}
+
+func TestTakingAndGivingBackAnIdleConnectionAllocatesNothing(t *testing.T) {
+	address, _ := acceptor(t)
+	b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 1, IdleTimeout: time.Minute})
+	e, now, ctx := b.endpoints[0], time.Now(), context.Background()
+	c, err := e.Conn(ctx, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Put(c, now)
+	if got := testing.AllocsPerRun(100, func() {
+		c, _ := e.Conn(ctx, now)
+		e.Put(c, now)
+	}); got != 0 {
+		t.Errorf("allocations = %v, want 0", got)
+	}
+}
+
+func TestHealthChangesOnlyAfterEnoughResultsInARow(t *testing.T) {
+	t.Parallel()
+	h := &HealthCheck{UnhealthyAfter: 3, HealthyAfter: 2}
+	var seen tally
+	healthy := true
+	for i, step := range []struct{ ok, want bool }{
+		{false, true}, {false, true}, {true, true}, {false, true}, {false, true}, {false, false}, {true, false}, {false, false}, {true, false}, {true, true},
+	} {
+		if healthy = seen.add(step.ok, healthy, h); healthy != step.want {
+			t.Fatalf("after result %d: healthy = %v, want %v", i, healthy, step.want)
+		}
+	}
+}
+
+func TestTheHealthCheckFollowsARealServer(t *testing.T) {
+	t.Parallel()
+	var broken atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/healthz" || broken.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	h := &HealthCheck{Path: "/healthz", Interval: 5 * time.Millisecond, Timeout: time.Second, UnhealthyAfter: 2, HealthyAfter: 2}
+	b := newBackend(t, Config{Endpoints: []string{server.URL}, Health: h})
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- b.Run(ctx) }()
+	await := func(want bool) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); b.Available() != want; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("Available = %v after 20s, want %v", !want, want)
+			}
+		}
+	}
+	broken.Store(true)
+	await(false)
+	broken.Store(false)
+	await(true)
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBackend(t, Config{Endpoints: []string{"http://127.0.0.1:1"}})
+		ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+		defer stop()
+		if err := b.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}
