@@ -1,0 +1,260 @@
+package proxy
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// refusal is why a request is not carried: the status to answer with, and what was wrong, in words for the person who sent it.
+type refusal struct {
+	status int
+	reason string
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("%d: %s", r.status, r.reason) }
+
+func refuse(status int, reason string) error { return &refusal{status, reason} }
+
+// field is one header line: its parts, without the white space around the value, and the whole line with its CRLF.
+type field struct{ name, value, line []byte }
+
+// requestHead is what one strict scan finds in a request's head. Its slices point into the scanned buffer and die with it.
+type requestHead struct {
+	method, target []byte
+	host           []byte // of the authority in force: the target's in absolute form, else the Host field's
+	http10         bool
+	fields         []field // reused from request to request
+	framing        framing
+	length         int64
+	close          bool // the client wants no further request on this connection
+	expect         bool // Expect: 100-continue
+	upgrade        bool // Connection: upgrade with an Upgrade field
+}
+
+// headLimits bound what a client may make us read and keep.
+type headLimits struct{ bytes, fields int }
+
+// scan reads a request head at the front of p. It returns its length with the empty line, or 0 when p does not hold it whole yet. Every
+// error is a *refusal, after which the connection is closed: where one message is malformed, nobody knows where the next begins.
+// (RFC 9112 sections 2 to 6, in their strict reading.)
+func (h *requestHead) scan(p []byte, limit headLimits) (int, error) {
+	*h = requestHead{fields: h.fields[:0]}
+	at := 0
+	for first := true; ; first = false {
+		line, err := cutLine(p[at:])
+		switch {
+		case err != nil:
+			return 0, err
+		case line == nil && len(p) >= limit.bytes, at+len(line) > limit.bytes:
+			return 0, refuse(431, "the request's head is too large")
+		case line == nil:
+			return 0, nil
+		}
+		at += len(line)
+		content := line[:len(line)-2]
+		switch {
+		case first:
+			err = h.startLine(content)
+		case len(content) == 0:
+			return at, h.settle()
+		case len(h.fields) == limit.fields:
+			err = refuse(431, "the request has too many header fields")
+		default:
+			err = h.addField(content, line)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+}
+
+// cutLine is the first line of p with its CRLF; nil when it is not whole yet.
+func cutLine(p []byte) ([]byte, error) {
+	lf := bytes.IndexByte(p, '\n')
+	cr := bytes.IndexByte(p, '\r')
+	switch {
+	case cr >= 0 && cr+1 < len(p) && p[cr+1] != '\n', lf >= 0 && lf != cr+1, lf == 0:
+		return nil, refuse(400, "a line does not end with CR LF")
+	case lf < 0:
+		return nil, nil
+	}
+	return p[:lf+1], nil
+}
+
+func (h *requestHead) startLine(line []byte) error {
+	method, rest, ok := bytes.Cut(line, []byte(" "))
+	target, version, ok2 := bytes.Cut(rest, []byte(" "))
+	if !ok || !ok2 || len(method) == 0 || !all(method, isToken) || len(target) == 0 || !all(target, isTarget) {
+		return refuse(400, "the request line is malformed")
+	}
+	switch string(version) {
+	case "HTTP/1.1":
+	case "HTTP/1.0":
+		h.http10 = true
+	default:
+		if bytes.HasPrefix(version, []byte("HTTP/")) && len(version) == 8 {
+			return refuse(505, "this HTTP version is not spoken here")
+		}
+		return refuse(400, "the request line is malformed")
+	}
+	h.method, h.target = method, target
+	switch string(method) {
+	case "CONNECT", "TRACE":
+		return refuse(405, "the method is not allowed through this proxy")
+	}
+	return nil
+}
+
+func (h *requestHead) addField(content, line []byte) error {
+	if !validField(content) {
+		return refuse(400, "a header field is malformed")
+	}
+	colon := bytes.IndexByte(content, ':')
+	h.fields = append(h.fields, field{content[:colon], trim(content[colon+1:]), line})
+	return nil
+}
+
+// settle draws the conclusions that need all fields: framing, authority, persistence.
+func (h *requestHead) settle() error {
+	var hosts, lengths, codings int
+	upgrade, asked := false, false
+	h.close = h.http10
+	for i := range h.fields {
+		f := &h.fields[i]
+		switch len(f.name) {
+		case 4:
+			if same(f.name, "host") {
+				hosts++
+				h.host = f.value
+			}
+		case 6:
+			if same(f.name, "expect") {
+				if !same(f.value, "100-continue") {
+					return refuse(417, "no expectation but 100-continue is known")
+				}
+				h.expect = true
+			}
+		case 7:
+			upgrade = upgrade || same(f.name, "upgrade") && !same(f.value, "h2c")
+		case 10:
+			if same(f.name, "connection") {
+				asked = asked || listed(f.value, "upgrade")
+				h.persistence(f.value)
+			}
+		case 14:
+			if same(f.name, "content-length") {
+				lengths++
+				n, ok := parseLength(f.value)
+				if !ok {
+					return refuse(400, "Content-Length is not a number")
+				}
+				h.framing, h.length = fixed, n
+			}
+		case 17:
+			if same(f.name, "transfer-encoding") {
+				codings++
+				if !same(f.value, "chunked") {
+					return refuse(501, "no transfer coding but chunked is known")
+				}
+			}
+		}
+	}
+	h.upgrade = upgrade && asked
+	switch {
+	case lengths > 1:
+		return refuse(400, "more than one Content-Length")
+	case codings > 1:
+		return refuse(400, "more than one Transfer-Encoding")
+	case codings == 1 && lengths == 1:
+		return refuse(400, "Content-Length together with Transfer-Encoding")
+	case codings == 1 && h.http10:
+		return refuse(400, "HTTP/1.0 has no Transfer-Encoding")
+	case codings == 1:
+		h.framing = chunked
+	}
+	return h.authority(hosts)
+}
+
+func (h *requestHead) persistence(connection []byte) {
+	switch {
+	case listed(connection, "close"):
+		h.close = true
+	case h.http10 && listed(connection, "keep-alive"):
+		h.close = false
+	}
+}
+
+// authority settles which host is meant, and that the target has a form that goes with the method (RFC 9112 section 3.2).
+func (h *requestHead) authority(hosts int) error {
+	if hosts > 1 || hosts == 0 && !h.http10 || !validHost(h.host) {
+		return refuse(400, "there must be one valid Host field")
+	}
+	switch {
+	case h.target[0] == '/':
+		return nil
+	case string(h.target) == "*":
+		if string(h.method) == "OPTIONS" {
+			return nil
+		}
+		return refuse(400, "the target * goes with OPTIONS only")
+	}
+	rest, ok := cutScheme(h.target)
+	if !ok {
+		return refuse(400, "the request target has no known form")
+	}
+	host := rest
+	if end := bytes.IndexAny(rest, "/?"); end >= 0 {
+		host = rest[:end]
+	}
+	if len(host) == 0 || !validHost(host) || hosts == 1 && !bytes.EqualFold(host, h.host) {
+		return refuse(400, "Host and the request target name different hosts")
+	}
+	h.host = host
+	return nil
+}
+
+// cutScheme takes http:// or https:// off an absolute target.
+func cutScheme(target []byte) ([]byte, bool) {
+	for _, scheme := range [...]string{"http://", "https://"} {
+		if len(target) > len(scheme) && same(target[:len(scheme)], scheme) {
+			return target[len(scheme):], true
+		}
+	}
+	return nil, false
+}
+
+// validHost allows what a reg-name, an address or a port is made of, and no more: no user, no path, no space.
+func validHost(host []byte) bool {
+	for _, c := range host {
+		if class[c]&isTarget == 0 || bytes.IndexByte([]byte(`/?@\<>"{}|^`+"`"), c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// listed says whether the comma list holds the lower-case element, case aside.
+func listed(list []byte, element string) bool {
+	for len(list) > 0 {
+		var one []byte
+		one, list, _ = bytes.Cut(list, []byte(","))
+		if same(trim(one), element) {
+			return true
+		}
+	}
+	return false
+}
+
+// parseLength reads a Content-Length: decimal digits only, at most what an int64 holds.
+func parseLength(value []byte) (n int64, ok bool) {
+	if len(value) == 0 || len(value) > 18 {
+		return 0, false
+	}
+	for _, c := range value {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, true
+}
