@@ -1,0 +1,175 @@
+package proxy
+
+import "bytes"
+
+// forwarded is what the proxy itself says to the backend about a request. All text is ready to be written.
+type forwarded struct {
+	client, proto  string // the peer's address, and http or https
+	backend, route string
+	trusted        bool // the peer is a proxy whose X-Forwarded-* and Forwarded are kept
+}
+
+// dropped says whether a request's field goes no further. The order is the promise: managed fields are settled by trust first, then
+// what Connection lists goes, and ours are set after both, so that no client can delete them.
+func (h *requestHead) dropped(f *field, trusted bool) bool {
+	switch managedField(f.name) {
+	case ours:
+		return true
+	case byTrust:
+		return !trusted || aliased(f.name) || same(f.name, "x-forwarded-for")
+	}
+	return hopByHop(f.name) || !endToEnd(f.name) && h.listedInConnection(f.name)
+}
+
+// appendForward writes the head that the backend gets: the request line, every field that goes on exactly as it came, then ours.
+func (h *requestHead) appendForward(dst []byte, w *forwarded) []byte {
+	dst = append(append(dst, h.method...), ' ')
+	dst = append(h.appendTarget(dst), " HTTP/1.1\r\n"...)
+	var hasProto, hasHost bool
+	for i := range h.fields {
+		f := &h.fields[i]
+		if h.dropped(f, w.trusted) {
+			continue
+		}
+		dst = append(dst, f.line...)
+		hasProto = hasProto || same(f.name, "x-forwarded-proto")
+		hasHost = hasHost || same(f.name, "x-forwarded-host")
+	}
+	if h.framing == chunked {
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	}
+	dst = append(dst, "X-Forwarded-For: "...)
+	if w.trusted {
+		dst = h.appendChain(dst)
+	}
+	dst = append(append(dst, w.client...), "\r\n"...)
+	if !hasProto {
+		dst = appendField(dst, "X-Forwarded-Proto: ", w.proto)
+	}
+	if !hasHost && len(h.host) > 0 {
+		dst = append(append(append(dst, "X-Forwarded-Host: "...), h.host...), "\r\n"...)
+	}
+	dst = appendField(dst, "Sluice-Backend: ", w.backend)
+	dst = appendField(dst, "Sluice-Route: ", w.route)
+	return append(dst, "\r\n"...)
+}
+
+func appendField(dst []byte, name, value string) []byte {
+	return append(append(append(dst, name...), value...), "\r\n"...)
+}
+
+// appendChain writes the addresses that a trusted proxy has noted so far.
+func (h *requestHead) appendChain(dst []byte) []byte {
+	for i := range h.fields {
+		if f := &h.fields[i]; same(f.name, "x-forwarded-for") && len(f.value) > 0 {
+			dst = append(append(dst, f.value...), ", "...)
+		}
+	}
+	return dst
+}
+
+// appendTarget writes the target as an origin server wants it (RFC 9112 section 3.2.1); the raw bytes of path and query stay.
+func (h *requestHead) appendTarget(dst []byte) []byte {
+	rest, absolute := cutScheme(h.target)
+	if !absolute {
+		return append(dst, h.target...)
+	}
+	at := bytes.IndexAny(rest, "/?")
+	switch {
+	case at < 0 && string(h.method) == "OPTIONS":
+		return append(dst, '*') // section 3.2.4
+	case at < 0:
+		return append(dst, '/')
+	case rest[at] == '?':
+		dst = append(dst, '/')
+	}
+	return append(dst, rest[at:]...)
+}
+
+func (h *requestHead) listedInConnection(name []byte) bool {
+	for i := range h.fields {
+		if f := &h.fields[i]; same(f.name, "connection") && listedFold(f.value, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// listedFold is listed for an element that is not lower case yet.
+func listedFold(list, element []byte) bool {
+	for len(list) > 0 {
+		var one []byte
+		one, list, _ = bytes.Cut(list, []byte(","))
+		if bytes.EqualFold(trim(one), element) {
+			return true
+		}
+	}
+	return false
+}
+
+// management is how a field that the proxy manages is treated.
+type management uint8
+
+const (
+	free    management = iota // the client's own business
+	byTrust                   // kept from a trusted proxy, replaced for everyone else
+	ours                      // never the client's to set
+)
+
+// managedField classifies a name. '_' and '.' count as '-': backends that fold them would take an alias for the real thing.
+func managedField(name []byte) management {
+	switch {
+	case foldedPrefix(name, "x-forwarded-"), len(name) == len("forwarded") && foldedPrefix(name, "forwarded"):
+		return byTrust
+	case foldedPrefix(name, "sluice-"):
+		return ours
+	}
+	return free
+}
+
+func aliased(name []byte) bool { return bytes.ContainsAny(name, "_.") }
+
+func foldedPrefix(name []byte, prefix string) bool {
+	if len(name) < len(prefix) {
+		return false
+	}
+	for i := range len(prefix) {
+		c := name[i]
+		switch {
+		case c == '_' || c == '.':
+			c = '-'
+		case 'A' <= c && c <= 'Z':
+			c |= 0x20
+		}
+		if c != prefix[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// hopByHop says whether a field is about this connection only (RFC 9110 section 7.6.1). Transfer-Encoding is written anew.
+func hopByHop(name []byte) bool {
+	switch len(name) {
+	case 2:
+		return same(name, "te")
+	case 7:
+		return same(name, "upgrade")
+	case 10:
+		return same(name, "connection") || same(name, "keep-alive")
+	case 16:
+		return same(name, "proxy-connection")
+	case 17:
+		return same(name, "transfer-encoding")
+	case 18:
+		return same(name, "proxy-authenticate")
+	case 19:
+		return same(name, "proxy-authorization")
+	}
+	return false
+}
+
+// endToEnd names the fields that a Connection header can't take away: without them the message would mean something else.
+func endToEnd(name []byte) bool {
+	return same(name, "host") || same(name, "content-length")
+}
