@@ -12,6 +12,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sluice/metrics"
+	"sluice/sock"
 )
 
 // Balancing is how an endpoint is chosen inside a backend.
@@ -30,15 +33,25 @@ type Config struct {
 	Endpoints      []string // http://host:port
 	Balancing      Balancing
 	ConnectTimeout time.Duration
+	Timeouts       Timeouts
 	MaxIdle        int           // idle connections kept for each endpoint
+	MaxOpen        int           // connections to each endpoint at one time; 0 is no limit
 	IdleTimeout    time.Duration // how long an idle connection is kept
 	Health         *HealthCheck  // nil: every endpoint counts as healthy
+	Sweeper        *sock.Sweeper // watches the connections
+}
+
+// Timeouts are how long a request waits for the backend; zero is for ever.
+type Timeouts struct {
+	FirstByte time.Duration // from the request's last byte to the answer's first
+	Idle      time.Duration // between two bytes of the answer
 }
 
 // Backend is safe for use by many goroutines; all but its counters is fixed when it is made.
 type Backend struct {
 	name, version string
 	balancing     Balancing
+	timeouts      Timeouts
 	health        *HealthCheck
 	endpoints     []*Endpoint
 	next          atomic.Uint64 // round robin's place
@@ -57,7 +70,7 @@ func New(c Config) (*Backend, error) {
 	if len(c.Endpoints) == 0 {
 		return nil, fmt.Errorf("backend %q has no endpoint", c.Name)
 	}
-	b := &Backend{name: c.Name, version: c.Version, balancing: c.Balancing, health: c.Health}
+	b := &Backend{name: c.Name, version: c.Version, balancing: c.Balancing, timeouts: c.Timeouts, health: c.Health}
 	for _, raw := range c.Endpoints {
 		e, err := newEndpoint(raw, c)
 		if err != nil {
@@ -78,7 +91,8 @@ func newEndpoint(raw string, c Config) (*Endpoint, error) {
 		port = "80"
 	}
 	e := &Endpoint{url: raw, host: u.Host, address: net.JoinHostPort(u.Hostname(), port)}
-	e.pool = pool{max: c.MaxIdle, ttl: c.IdleTimeout, dial: net.Dialer{Timeout: c.ConnectTimeout}}
+	e.pool.maxIdle, e.pool.maxOpen, e.pool.ttl, e.pool.sweeper = c.MaxIdle, int64(c.MaxOpen), c.IdleTimeout, c.Sweeper
+	e.pool.dial.Timeout = c.ConnectTimeout
 	e.healthy.Store(true)
 	return e, nil
 }
@@ -88,6 +102,18 @@ func (b *Backend) Name() string { return b.name }
 
 // Version is the text of the backend's version, as written.
 func (b *Backend) Version() string { return b.version }
+
+// Timeouts are how long a request waits for this backend.
+func (b *Backend) Timeouts() Timeouts { return b.timeouts }
+
+// InFlight is the number of requests at all endpoints now.
+func (b *Backend) InFlight() int64 {
+	var n int64
+	for _, e := range b.endpoints {
+		n += e.inFlight.Load()
+	}
+	return n
+}
 
 // Endpoints are the backend's addresses, in the order of the configuration.
 func (b *Backend) Endpoints() []*Endpoint { return b.endpoints }
@@ -133,7 +159,10 @@ func (b *Backend) from(i uint64) *Endpoint {
 	return nil
 }
 
-// Run checks the endpoints' health until ctx ends, then closes what is idle.
+// pruneEvery is how often connections that have been idle for too long are looked for.
+const pruneEvery = time.Second
+
+// Run checks the endpoints' health and prunes idle connections until ctx ends, then closes all that are idle.
 func (b *Backend) Run(ctx context.Context) error {
 	var checks sync.WaitGroup
 	if b.health != nil {
@@ -141,7 +170,7 @@ func (b *Backend) Run(ctx context.Context) error {
 			checks.Go(func() { b.health.watch(ctx, e) })
 		}
 	}
-	<-ctx.Done()
+	b.prune(ctx)
 	checks.Wait()
 	for _, e := range b.endpoints {
 		e.pool.close()
@@ -149,8 +178,26 @@ func (b *Backend) Run(ctx context.Context) error {
 	return nil
 }
 
+func (b *Backend) prune(ctx context.Context) {
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			for _, e := range b.endpoints {
+				e.pool.prune(metrics.Now())
+			}
+		}
+	}
+}
+
 // URL is the endpoint as the configuration names it.
 func (e *Endpoint) URL() string { return e.url }
+
+// Host is the endpoint's authority, for a Host field.
+func (e *Endpoint) Host() string { return e.host }
 
 // Healthy is the verdict of the active health check; true where there is none.
 func (e *Endpoint) Healthy() bool { return e.healthy.Load() }

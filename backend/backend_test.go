@@ -9,11 +9,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"sluice/metrics"
+	"sluice/sock"
 )
 
 func newBackend(t *testing.T, c Config) *Backend {
 	t.Helper()
-	c.ConnectTimeout = time.Second
+	c.ConnectTimeout, c.Sweeper = time.Second, new(sock.Sweeper)
 	b, err := New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +98,7 @@ func TestAConnectionIsReusedOnlyWhileItIsSilent(t *testing.T) {
 			t.Parallel()
 			address, accepted := acceptor(t)
 			b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 4, IdleTimeout: time.Minute})
-			e, now := b.endpoints[0], time.Now()
+			e, now := b.endpoints[0], metrics.Now()
 			first, err := e.Conn(context.Background(), now)
 			if err != nil {
 				t.Fatal(err)
@@ -126,13 +129,13 @@ func TestAnIdleConnectionOutOfTimeIsNotUsed(t *testing.T) {
 	t.Parallel()
 	address, _ := acceptor(t)
 	b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 1, IdleTimeout: time.Minute})
-	e, now := b.endpoints[0], time.Now()
+	e, now := b.endpoints[0], metrics.Now()
 	first, err := e.Conn(context.Background(), now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.Put(first, now)
-	later, err := e.Conn(context.Background(), now.Add(time.Minute))
+	later, err := e.Conn(context.Background(), now+metrics.Instant(time.Minute))
 	if err != nil || later == first {
 		t.Fatalf("Conn = %p, %v, want a new connection", later, err)
 	}
@@ -142,7 +145,7 @@ func TestAnIdleConnectionOutOfTimeIsNotUsed(t *testing.T) {
 func TestTakingAndGivingBackAnIdleConnectionAllocatesNothing(t *testing.T) {
 	address, _ := acceptor(t)
 	b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 1, IdleTimeout: time.Minute})
-	e, now, ctx := b.endpoints[0], time.Now(), context.Background()
+	e, now, ctx := b.endpoints[0], metrics.Now(), context.Background()
 	c, err := e.Conn(ctx, now)
 	if err != nil {
 		t.Fatal(err)

@@ -2,28 +2,40 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"sluice/metrics"
+	"sluice/sock"
 )
+
+// ErrBusy says that an endpoint has as many connections as it may have.
+var ErrBusy = errors.New("the endpoint has as many connections as it may have")
 
 // Conn is a connection to an endpoint. It has one owner: the request that got it, or the pool while it is idle.
 type Conn struct {
-	net.Conn
+	*sock.Sock
 	Reused bool // it has carried a request before
 
-	raw     syscall.RawConn
-	quiet   bool // what the last peek found
-	peekFn  func(fd uintptr) bool
-	idledAt time.Time // when it was put back
+	endpoint *Endpoint
+	raw      syscall.RawConn
+	quiet    bool // what the last peek found
+	peekFn   func(fd uintptr) bool
+	idledAt  metrics.Instant // when it was put back
 }
 
 // pool keeps idle connections of one endpoint, the last used on top: the warmest is taken first, and the coldest run out of time.
 type pool struct {
-	max  int
-	ttl  time.Duration
-	dial net.Dialer
+	maxIdle int
+	maxOpen int64 // 0: no limit
+	ttl     time.Duration
+	dial    net.Dialer
+	sweeper *sock.Sweeper
+	open    atomic.Int64 // connections there are, idle and busy
 
 	mu     sync.Mutex
 	idle   []*Conn
@@ -32,9 +44,9 @@ type pool struct {
 
 // Conn gives an idle connection on which the backend has said nothing since, or a new one. Connections found closed or talking out of
 // turn are discarded on the way: what lies on them is the answer to nobody's request.
-func (e *Endpoint) Conn(ctx context.Context, now time.Time) (*Conn, error) {
+func (e *Endpoint) Conn(ctx context.Context, now metrics.Instant) (*Conn, error) {
 	for c := e.pool.take(); c != nil; c = e.pool.take() {
-		if (e.pool.ttl == 0 || now.Sub(c.idledAt) < e.pool.ttl) && c.silent() {
+		if !e.pool.cold(c, now) && c.silent() {
 			c.Reused = true
 			return c, nil
 		}
@@ -43,16 +55,22 @@ func (e *Endpoint) Conn(ctx context.Context, now time.Time) (*Conn, error) {
 	return e.Dial(ctx)
 }
 
-// Dial opens a new connection, past the idle ones.
+// Dial opens a new connection, past the idle ones. The error is ErrBusy where there are too many already.
 func (e *Endpoint) Dial(ctx context.Context) (*Conn, error) {
-	nc, err := e.pool.dial.DialContext(ctx, "tcp", e.address)
+	p := &e.pool
+	if n := p.open.Add(1); p.maxOpen > 0 && n > p.maxOpen {
+		p.open.Add(-1)
+		return nil, ErrBusy
+	}
+	nc, err := p.dial.DialContext(ctx, "tcp", e.address)
 	if err != nil {
+		p.open.Add(-1)
 		return nil, err
 	}
-	c := &Conn{Conn: nc}
+	c := &Conn{Sock: p.sweeper.Add(nc), endpoint: e}
 	if sc, ok := nc.(syscall.Conn); ok {
 		if c.raw, err = sc.SyscallConn(); err != nil {
-			_ = nc.Close()
+			_ = c.Close()
 			return nil, err
 		}
 	}
@@ -60,12 +78,22 @@ func (e *Endpoint) Dial(ctx context.Context) (*Conn, error) {
 	return c, nil
 }
 
+// Raw lets the owner wait for bytes without a buffer; nil where that can't be done.
+func (c *Conn) Raw() syscall.RawConn { return c.raw }
+
+// Close closes the connection. Its owner does so once.
+func (c *Conn) Close() error {
+	c.endpoint.pool.open.Add(-1)
+	return c.Sock.Close()
+}
+
 // Put gives a connection back after a whole exchange with no byte left over. It is closed when there are enough.
-func (e *Endpoint) Put(c *Conn, now time.Time) {
+func (e *Endpoint) Put(c *Conn, now metrics.Instant) {
 	c.idledAt = now
 	p := &e.pool
+	ok := c.Expire(0)
 	p.mu.Lock()
-	keep := !p.closed && len(p.idle) < p.max
+	keep := ok && !p.closed && len(p.idle) < p.maxIdle
 	if keep {
 		p.idle = append(p.idle, c)
 	}
@@ -88,12 +116,39 @@ func (p *pool) take() *Conn {
 	return c
 }
 
+// cold says that the connection has been idle for too long to be used again.
+func (p *pool) cold(c *Conn, now metrics.Instant) bool {
+	return p.ttl > 0 && now-c.idledAt >= metrics.Instant(p.ttl)
+}
+
+// prune closes what has been idle for too long: those lie at the bottom.
+func (p *pool) prune(now metrics.Instant) {
+	p.mu.Lock()
+	n := 0
+	for n < len(p.idle) && p.cold(p.idle[n], now) {
+		n++
+	}
+	var old []*Conn
+	if n > 0 {
+		old = append(old, p.idle[:n]...)
+		kept := copy(p.idle, p.idle[n:])
+		clear(p.idle[kept:])
+		p.idle = p.idle[:kept]
+	}
+	p.mu.Unlock()
+	closeAll(old)
+}
+
 func (p *pool) close() {
 	p.mu.Lock()
 	idle := p.idle
 	p.idle, p.closed = nil, true
 	p.mu.Unlock()
-	for _, c := range idle {
+	closeAll(idle)
+}
+
+func closeAll(conns []*Conn) {
+	for _, c := range conns {
 		_ = c.Close()
 	}
 }

@@ -1,4 +1,3 @@
-// Package metrics holds what is counted of the traffic: so far the cohorts that keep unlike requests apart.
 package metrics
 
 // Cohort says how a request came to its backend. Only Drawn requests are compared between backends: pinned users are other people.

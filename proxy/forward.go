@@ -1,22 +1,33 @@
 package proxy
 
-import "bytes"
+import (
+	"bytes"
 
-// forwarded is what the proxy itself says to the backend about a request. All text is ready to be written.
+	"sluice/identity"
+)
+
+// forwarded is what the proxy knows and says about a request on its way to a backend. All text is ready to be written.
 type forwarded struct {
 	client, proto  string // the peer's address, and http or https
 	backend, route string
-	trusted        bool // the peer is a proxy whose X-Forwarded-* and Forwarded are kept
+	origin         string // the endpoint's host, for a request of HTTP/1.0 that names none
+	trusted        bool   // the peer is a proxy whose X-Forwarded-* and Forwarded are kept
+	identity       *identity.Reader
+	believed       bool   // the peer's identity headers are kept
+	requestID      []byte // for a request that brings none
 }
 
 // dropped says whether a request's field goes no further. The order is the promise: managed fields are settled by trust first, then
 // what Connection lists goes, and ours are set after both, so that no client can delete them.
-func (h *requestHead) dropped(f *field, trusted bool) bool {
+func (h *requestHead) dropped(f *field, w *forwarded) bool {
 	switch managedField(f.name) {
 	case ours:
 		return true
 	case byTrust:
-		return !trusted || aliased(f.name) || same(f.name, "x-forwarded-for")
+		return !w.trusted || aliased(f.name) || same(f.name, "x-forwarded-for")
+	}
+	if w.identity.IsHeader(f.name) && !(w.believed && w.identity.IsExact(f.name)) {
+		return true
 	}
 	return hopByHop(f.name) || !endToEnd(f.name) && h.listedInConnection(f.name)
 }
@@ -25,15 +36,26 @@ func (h *requestHead) dropped(f *field, trusted bool) bool {
 func (h *requestHead) appendForward(dst []byte, w *forwarded) []byte {
 	dst = append(append(dst, h.method...), ' ')
 	dst = append(h.appendTarget(dst), " HTTP/1.1\r\n"...)
-	var hasProto, hasHost bool
+	var hasProto, hasForwardedHost, hasHost, hasID bool
 	for i := range h.fields {
 		f := &h.fields[i]
-		if h.dropped(f, w.trusted) {
+		if h.dropped(f, w) {
 			continue
 		}
 		dst = append(dst, f.line...)
-		hasProto = hasProto || same(f.name, "x-forwarded-proto")
-		hasHost = hasHost || same(f.name, "x-forwarded-host")
+		switch len(f.name) {
+		case 4:
+			hasHost = hasHost || same(f.name, "host")
+		case 12:
+			hasID = hasID || same(f.name, "x-request-id")
+		case 16:
+			hasForwardedHost = hasForwardedHost || same(f.name, "x-forwarded-host")
+		case 17:
+			hasProto = hasProto || same(f.name, "x-forwarded-proto")
+		}
+	}
+	if !hasHost {
+		dst = h.appendHost(dst, w.origin)
 	}
 	if h.framing == chunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
@@ -46,12 +68,23 @@ func (h *requestHead) appendForward(dst []byte, w *forwarded) []byte {
 	if !hasProto {
 		dst = appendField(dst, "X-Forwarded-Proto: ", w.proto)
 	}
-	if !hasHost && len(h.host) > 0 {
+	if !hasForwardedHost && len(h.host) > 0 {
 		dst = append(append(append(dst, "X-Forwarded-Host: "...), h.host...), "\r\n"...)
+	}
+	if !hasID {
+		dst = append(append(append(dst, "X-Request-Id: "...), w.requestID...), "\r\n"...)
 	}
 	dst = appendField(dst, "Sluice-Backend: ", w.backend)
 	dst = appendField(dst, "Sluice-Route: ", w.route)
 	return append(dst, "\r\n"...)
+}
+
+// appendHost writes the Host that HTTP/1.1 asks for and HTTP/1.0 may leave out.
+func (h *requestHead) appendHost(dst []byte, origin string) []byte {
+	if len(h.host) == 0 {
+		return appendField(dst, "Host: ", origin)
+	}
+	return append(append(append(dst, "Host: "...), h.host...), "\r\n"...)
 }
 
 func appendField(dst []byte, name, value string) []byte {

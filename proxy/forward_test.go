@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"sluice/identity"
 )
 
 func forward(t *testing.T, input string, trusted bool) string {
@@ -12,11 +14,11 @@ func forward(t *testing.T, input string, trusted bool) string {
 	if n, err := h.scan([]byte(input), headLimits{bytes: 4096, fields: 50}); n != len(input) || err != nil {
 		t.Fatalf("scan = %d, %v", n, err)
 	}
-	w := forwarded{client: "192.0.2.7", proto: "http", backend: "canary", route: "shop", trusted: trusted}
+	w := forwarded{client: "192.0.2.7", proto: "http", backend: "canary", route: "shop", trusted: trusted, identity: identity.New(identity.Config{}), requestID: []byte("id")}
 	return string(h.appendForward(nil, &w))
 }
 
-const ourFields = "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\nSluice-Backend: canary\r\nSluice-Route: shop\r\n\r\n"
+const ourFields = "X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a\r\nX-Request-Id: id\r\nSluice-Backend: canary\r\nSluice-Route: shop\r\n\r\n"
 
 func TestWhatIsNotManagedArrivesAsItWasSent(t *testing.T) {
 	t.Parallel()
@@ -41,7 +43,7 @@ func TestATrustedProxysWordIsKeptAndItsChainGoesOn(t *testing.T) {
 	got := forward(t, "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\n"+
 		"X_Forwarded_Host: c\r\nForwarded: for=1.1.1.1\r\nSluice-Route: evil\r\nX-Forwarded-For: 2.2.2.2\r\n\r\n", true)
 	want := "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b\r\nForwarded: for=1.1.1.1\r\n" +
-		"X-Forwarded-For: 1.1.1.1, 2.2.2.2, 192.0.2.7\r\nSluice-Backend: canary\r\nSluice-Route: shop\r\n\r\n"
+		"X-Forwarded-For: 1.1.1.1, 2.2.2.2, 192.0.2.7\r\nX-Request-Id: id\r\nSluice-Backend: canary\r\nSluice-Route: shop\r\n\r\n"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -60,7 +62,7 @@ func TestWritingTheForwardedHeadAllocatesNothing(t *testing.T) {
 	if _, err := h.scan([]byte("GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\nConnection: close\r\n\r\n"), testLimits); err != nil {
 		t.Fatal(err)
 	}
-	w := forwarded{client: "192.0.2.7", proto: "http", backend: "canary", route: "shop"}
+	w := forwarded{client: "192.0.2.7", proto: "http", backend: "canary", route: "shop", identity: identity.New(identity.Config{}), requestID: []byte("id")}
 	dst := make([]byte, 0, 1024)
 	if got := testing.AllocsPerRun(100, func() { dst = h.appendForward(dst[:0], &w) }); got != 0 {
 		t.Errorf("allocations = %v, want 0", got)

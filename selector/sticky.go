@@ -116,7 +116,19 @@ const (
 func AppendCookieID(dst []byte, d Draw, unix int64) []byte {
 	var id [cookieIDLength]byte
 	putCookieID(&id, d)
-	dst = append(append(dst, id[:]...), '.')
+	return appendMinted(append(dst, id[:]...), unix)
+}
+
+// AppendRenewedCookie appends the value of a kept cookie with a new time of minting: the id, and so the user's place in every draw,
+// stays. value is one that Pick has found a time in.
+func AppendRenewedCookie(dst, value []byte, unix int64) []byte {
+	id, _ := parseCookie(value)
+	return appendMinted(append(dst, id...), unix)
+}
+
+// appendMinted appends the dot and the time in base 36.
+func appendMinted(dst []byte, unix int64) []byte {
+	dst = append(dst, '.')
 	var digits [13]byte // 2^63 in base 36
 	i := len(digits)
 	for n := uint64(max(unix, 0)); ; n /= 36 {

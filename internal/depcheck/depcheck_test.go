@@ -14,7 +14,7 @@ import (
 const module = "sluice/"
 
 var (
-	dataPlane    = []string{"request", "router", "selector", "identity", "backend", "metrics", "listener", "proxy"}
+	dataPlane    = []string{"request", "router", "selector", "identity", "backend", "metrics", "sock", "listener", "proxy"}
 	controlPlane = []string{"config", "analysis", "rollout", "store", "fleet", "provider", "notify", "admin", "importer", "app"}
 )
 

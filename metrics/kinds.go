@@ -1,0 +1,105 @@
+package metrics
+
+import "strconv"
+
+// Method is a request's method as a label: the known ones, and one value for all others, so that clients can't make new series.
+type Method uint8
+
+// The methods.
+const (
+	MethodOther Method = iota
+	MethodGet
+	MethodHead
+	MethodPost
+	MethodPut
+	MethodPatch
+	MethodDelete
+	MethodOptions
+	MethodConnect
+	MethodTrace
+	NumMethods
+)
+
+var methodNames = [NumMethods]string{"other", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}
+
+// MethodOf is the method with the given name; methods are case-sensitive (RFC 9110 section 9.1).
+func MethodOf(name []byte) Method {
+	if string(name) == "GET" {
+		return MethodGet
+	}
+	for m := MethodHead; m < NumMethods; m++ {
+		if string(name) == methodNames[m] {
+			return m
+		}
+	}
+	return MethodOther
+}
+
+// String is the method as a label.
+func (m Method) String() string { return label(methodNames[:], uint8(m), "method") }
+
+// UpstreamError is what went wrong between the proxy and a backend.
+type UpstreamError uint8
+
+// The kinds of upstream errors.
+const (
+	UpstreamConnect        UpstreamError = iota // no connection: refused, unreachable
+	UpstreamConnectTimeout                      // no connection in time
+	UpstreamTimeout                             // no answer in time, or none going on
+	UpstreamReset                               // the connection broke before the answer began
+	UpstreamMalformed                           // an answer that breaks the rules
+	UpstreamTruncated                           // the answer ended early
+	UpstreamUnavailable                         // no healthy endpoint
+	UpstreamBusy                                // as many connections as there may be
+	NumUpstreamErrors
+)
+
+var upstreamNames = [NumUpstreamErrors]string{
+	"connect", "connect-timeout", "timeout", "reset", "malformed", "truncated", "unavailable", "busy",
+}
+
+// String is the kind as a label.
+func (k UpstreamError) String() string { return label(upstreamNames[:], uint8(k), "upstream-error") }
+
+// RetryReason is why a request was sent again.
+type RetryReason uint8
+
+// The reasons to send again.
+const (
+	RetryStale RetryReason = iota // the backend had closed the reused connection
+	NumRetryReasons
+)
+
+var retryNames = [NumRetryReasons]string{"stale"}
+
+// String is the reason as a label.
+func (r RetryReason) String() string { return label(retryNames[:], uint8(r), "retry-reason") }
+
+// ClientError is what a client did wrong; it never counts against a backend.
+type ClientError uint8
+
+// The kinds of client errors.
+const (
+	ClientBadRequest         ClientError = iota // a request that breaks the rules
+	ClientHeaderTimeout                         // the head did not come in time
+	ClientBodyTimeout                           // the body did not come in time, or the answer was not taken
+	ClientAborted                               // gone before the answer was through
+	ClientTooLarge                              // head or body over the limit
+	ClientUnsupported                           // correct, but not offered here
+	ClientTooManyConnections                    // a connection over the limit
+	NumClientErrors
+)
+
+var clientNames = [NumClientErrors]string{
+	"bad-request", "header-timeout", "body-timeout", "aborted", "too-large", "unsupported", "too-many-connections",
+}
+
+// String is the kind as a label.
+func (k ClientError) String() string { return label(clientNames[:], uint8(k), "client-error") }
+
+func label(names []string, i uint8, of string) string {
+	if int(i) < len(names) {
+		return names[i]
+	}
+	return of + "(" + strconv.Itoa(int(i)) + ")"
+}

@@ -1,0 +1,61 @@
+package metrics
+
+// Window is what is known of the attempts that arrived in [from, to): the whole blocks of 100 ms, for latencies the whole seconds, that
+// lie inside. What is older than the rings (51 s, latencies 16 s, behind the newest arrival) is not in it.
+func (m *Meter) Window(from, to Instant) Window {
+	return Window{
+		Counts:  m.arrived(from.next(blockTime), to.whole(blockTime)),
+		Latency: m.latencies(from.next(latencyTime), to.whole(latencyTime)),
+	}
+}
+
+// Pending is the number of judged attempts that arrived in [from, olderThan), in whole blocks, and have not ended.
+func (m *Meter) Pending(from, olderThan Instant) uint64 {
+	counts := m.arrived(from.next(blockTime), olderThan.whole(blockTime))
+	return counts[Drawn].Unfinished + counts[Pinned].Unfinished
+}
+
+// arrived is the sum of the blocks from first to before end. When the oldest was recycled meanwhile it reads again without it (word.go).
+func (m *Meter) arrived(first, end int64) (sums [NumCohorts]Counts) {
+	for {
+		newest := m.newest.Load()
+		first, end = max(first, newest-numBlocks+1), min(end, newest+1)
+		if first >= end {
+			return [NumCohorts]Counts{}
+		}
+		sums = [NumCohorts]Counts{}
+		for i := range m.shards {
+			if s := m.shards[i].Load(); s != nil {
+				s.addArrived(&sums, first, end)
+			}
+		}
+		if first > m.newest.Load()-numBlocks {
+			return sums
+		}
+	}
+}
+
+// latencies is the sum of the seconds from first to before end, in the same way.
+func (m *Meter) latencies(first, end int64) (sums [NumCohorts]Histogram) {
+	ring := m.latency.Load()
+	for ring != nil {
+		newest := m.newest.Load() / blocksInSecond
+		first, end = max(first, newest-latencyBlocks+1), min(end, newest+1)
+		ring.addTo(&sums, first, end)
+		if first >= end || first > m.newest.Load()/blocksInSecond-latencyBlocks {
+			break
+		}
+		sums = [NumCohorts]Histogram{}
+	}
+	return sums
+}
+
+func (s *shard) addArrived(sums *[NumCohorts]Counts, first, end int64) {
+	ring := s.blocks.Load()
+	if ring == nil {
+		return
+	}
+	for n := first; n < end; n++ {
+		ring.addTo(sums, n)
+	}
+}

@@ -1,0 +1,132 @@
+package proxy
+
+import (
+	"net/netip"
+
+	"sluice/backend"
+	"sluice/metrics"
+	"sluice/request"
+)
+
+// carry takes the request to the chosen backend and the answer to the client, and counts both.
+func (x *exchange) carry() bool {
+	b := x.route.Backends[x.choice.Backend]
+	x.deadline = after(x.start, x.route.Timeout)
+	x.up.timeouts, x.up.deadline = b.Timeouts(), x.deadline
+	x.client.sock.Expire(0)
+	x.arrival = x.meter().Begin(x.start, x.choice.Cohort, x.client.shard)
+	e := b.Pick(x.draw.Lo)
+	if e == nil {
+		return x.fail(failHealth)
+	}
+	e.Begin()
+	defer e.End()
+
+	x.forward.origin = e.Host()
+	x.out = x.head.appendForward(x.out[:0], &x.forward)
+	var fault *refusal
+	if x.out, fault = x.request.prepare(x, x.out); fault != nil {
+		return x.clientFault()
+	}
+	if f := x.answerFrom(e); f != nil {
+		return x.fail(f)
+	}
+	return x.pass(e)
+}
+
+// answerFrom gets the head of an answer: at the second go when the first met a connection that the backend had closed already.
+func (x *exchange) answerFrom(e *backend.Endpoint) *failure {
+	f := x.attempt(e, false)
+	if f == nil || !f.stale || !x.replayable() {
+		return f
+	}
+	x.meter().Retried(metrics.RetryStale)
+	x.up.discard()
+	return x.attempt(e, true)
+}
+
+// replayable says whether sending the request again can do no harm: it is whole in our hands, and doing it twice is the same as doing
+// it once (RFC 9110, section 9.2.2).
+func (x *exchange) replayable() bool {
+	return !x.request.pumping && idempotent(x.method)
+}
+
+func idempotent(m metrics.Method) bool {
+	switch m {
+	case metrics.MethodGet, metrics.MethodHead, metrics.MethodOptions, metrics.MethodPut, metrics.MethodDelete:
+		return true
+	}
+	return false
+}
+
+// attempt sends the request over one connection and reads until the head of the final answer is whole.
+func (x *exchange) attempt(e *backend.Endpoint, fresh bool) *failure {
+	if f := x.up.connect(e, x.start, fresh); f != nil {
+		return f
+	}
+	x.up.expire(x.start, x.up.timeouts.FirstByte)
+	// A backend may answer and close before it has read all: an answer is looked for also where writing fails.
+	_, err := x.up.conn.Write(x.out)
+	if err == nil {
+		x.request.begin()
+	}
+	for {
+		if f := x.up.scan(&x.answer, x.toHEAD); f != nil {
+			return f
+		}
+		if !x.answer.interim() {
+			return nil
+		}
+		if x.answer.status == 101 {
+			return failMalformed // nobody asked
+		}
+		if !x.passInterim() {
+			return nil
+		}
+	}
+}
+
+// passInterim gives a 1xx to the client, who may wait for it before sending the body. HTTP/1.0 knows none.
+func (x *exchange) passInterim() bool {
+	if x.head.http10 {
+		return true
+	}
+	var interim [512]byte
+	out := x.answer.appendPass(interim[:0], &noted{})
+	_, _ = x.client.sock.Write(out) // a client that is gone shows when the answer is written
+	return true
+}
+
+// fail answers in place of the backend.
+func (x *exchange) fail(f *failure) bool {
+	x.request.stop()
+	if x.request.fault != nil {
+		return x.clientFault()
+	}
+	x.up.discard()
+	x.meter().UpstreamError(f.kind)
+	x.meter().End(x.arrival, metrics.Outcome{
+		At: metrics.Now(), Failed: !f.blameless && !f.stale, Unreachable: f.unreachable, Void: f.blameless || f.stale,
+	})
+	return x.own(f.status, f.reason)
+}
+
+// clientFault ends a request whose body the client did not bring properly. The backend has nothing to do with it.
+func (x *exchange) clientFault() bool {
+	x.up.discard()
+	x.meter().End(x.arrival, metrics.Outcome{At: metrics.Now(), Void: true})
+	x.client.server.Process.ClientError(x.request.kind)
+	x.head.close = true
+	if x.begun {
+		x.client.reset()
+		return false
+	}
+	if x.client.sock.WasCut() {
+		x.client.sock.Revive(after(metrics.Now(), lingerTime))
+	}
+	return x.own(x.request.fault.status, x.request.fault.reason)
+}
+
+func contains(prefixes []netip.Prefix, a netip.Addr) bool {
+	return len(prefixes) > 0 && request.Contains(prefixes, a)
+}

@@ -1,0 +1,260 @@
+package proxy
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"time"
+
+	"sluice/metrics"
+	"sluice/router"
+	"sluice/selector"
+)
+
+// exchange is one request and its answer. It is borrowed for the request's time, and everything it holds keeps its memory.
+type exchange struct {
+	client *client
+	front  *Front
+	table  *router.Table
+
+	head    requestHead
+	view    view
+	forward forwarded
+	route   *router.Route
+	choice  selector.Choice
+	draw    selector.Draw
+	arrival metrics.Arrival
+
+	// What the request's head said and is still asked for when its bytes are gone: the buffer is reused as soon as a body flows.
+	method metrics.Method
+	toHEAD bool
+	id     []byte // the request's X-Request-Id, or ours
+	cookie []byte // the Set-Cookie line, or empty
+
+	start    metrics.Instant
+	deadline metrics.Instant // of the whole request; 0 is none
+
+	request requestBody
+	up      upstream
+	answer  answerHead
+	reply   body
+	// out is what is written next: the head for the backend, then the answer's.
+	out []byte
+	// end is the end of a chunked answer, where it has trailers.
+	end []byte
+	// begun says that a byte of the answer has gone to the client: from then on it is completed or reset.
+	begun bool
+}
+
+var exchanges = sync.Pool{New: func() any {
+	x := new(exchange)
+	x.up.in.bind()
+	x.request.bind()
+	return x
+}}
+
+func newExchange(c *client) *exchange {
+	x := exchanges.Get().(*exchange)
+	x.client, x.front = c, c.listener.front.Load()
+	x.begun, x.route, x.id, x.cookie = false, nil, x.id[:0], x.cookie[:0]
+	x.toHEAD, x.method = false, 0
+	x.up.reset()
+	x.request.reset()
+	return x
+}
+
+func (x *exchange) free() {
+	x.up.in.release()
+	x.client, x.front, x.table, x.route = nil, nil, nil, nil
+	exchanges.Put(x)
+}
+
+// run is the request's path from top to bottom. It says whether the connection can take another request.
+func (x *exchange) run() bool {
+	if err := x.readHead(); err != nil {
+		return x.malformed(err)
+	}
+	x.begin()
+	if x.route = x.table.Match(&x.view); x.route == nil {
+		return x.own(404, "no route takes this request")
+	}
+	if x.head.upgrade {
+		x.client.server.Process.ClientError(metrics.ClientUnsupported)
+		return x.own(501, "protocol upgrades are not carried yet")
+	}
+	if !x.choose() {
+		return x.own(503, "the backend is unavailable, and there is none to fall back to")
+	}
+	return x.carry()
+}
+
+// readHead reads until the head is whole. The rest of what was read stays unread.
+func (x *exchange) readHead() error {
+	in, limits := &x.client.in, &x.front.Limits
+	limit := headLimits{bytes: limits.HeaderBytes, fields: limits.HeaderCount}
+	for first := true; ; first = false {
+		n, err := x.head.scan(in.unread(), limit)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			in.use(n)
+			return nil
+		}
+		if first && !x.client.sock.Expire(after(metrics.Now(), limits.HeaderTimeout)) {
+			return os.ErrDeadlineExceeded
+		}
+		if err := in.fill(); err != nil {
+			return err
+		}
+	}
+}
+
+// begin notes what is needed of a request whose head is whole.
+func (x *exchange) begin() {
+	c := x.client
+	x.start = metrics.Now()
+	x.table = c.server.Live.Load()
+	x.draw = selector.Draw{Hi: rand.Uint64(), Lo: rand.Uint64()}
+	x.method = metrics.MethodOf(x.head.method)
+	x.toHEAD = string(x.head.method) == "HEAD"
+
+	v := &x.view
+	v.head, v.identity, v.listener, v.client = &x.head, x.table.Identity, x.front.Name, c.peer
+	v.believed = x.table.Identity.Trusts(c.peer)
+	w := &x.forward
+	w.trusted = contains(x.front.TrustedProxies, c.peer)
+	if w.trusted {
+		v.client = forwardedClient(&x.head, c.peer, x.front.TrustedProxies)
+	}
+	v.settle()
+	w.client, w.proto, w.identity, w.believed = c.peerText, "http", x.table.Identity, v.believed
+	x.nameRequest()
+	w.requestID = x.id
+}
+
+// nameRequest keeps the request's id, or makes one.
+func (x *exchange) nameRequest() {
+	for i := range x.head.fields {
+		if f := &x.head.fields[i]; len(f.name) == len("x-request-id") && same(f.name, "x-request-id") && len(f.value) > 0 {
+			x.id = append(x.id, f.value...)
+			return
+		}
+	}
+	var raw [16]byte
+	binary.LittleEndian.PutUint64(raw[:8], rand.Uint64())
+	binary.LittleEndian.PutUint64(raw[8:], rand.Uint64())
+	x.id = hex.AppendEncode(x.id, raw[:])
+}
+
+// choose picks the backend, and another when that one is unavailable; false when there is none.
+func (x *exchange) choose() bool {
+	r := x.route
+	x.choice = r.Selector.Pick(&x.view, x.table.Identity.Read(&x.view), x.draw)
+	if !r.Backends[x.choice.Backend].Available() {
+		other := r.FallbackIndex(x.choice.Backend)
+		if other < 0 || !r.Backends[other].Available() {
+			r.Meters[x.choice.Backend].UpstreamError(metrics.UpstreamUnavailable)
+			return false
+		}
+		x.choice.Backend, x.choice.Reason, x.choice.Cohort = other, selector.Fallback, metrics.Other
+	}
+	x.forward.backend, x.forward.route = r.Backends[x.choice.Backend].Name(), r.Name
+	if k := r.Cookie; k != nil && x.choice.Cookie != selector.CookieNone {
+		unix := time.Now().Unix()
+		x.cookie = appendCookie(x.cookie, k, &x.choice, x.draw, x.view.Cookie(k.Name), unix, x.forward.proto == "https")
+	}
+	r.Meters[x.choice.Backend].Selected(uint8(x.choice.Reason), x.client.shard)
+	return true
+}
+
+// meter is where the request is counted.
+func (x *exchange) meter() *metrics.Meter {
+	if x.route == nil {
+		return x.client.server.NoRoute
+	}
+	return x.route.Meters[x.choice.Backend]
+}
+
+// malformed ends a connection whose next request can't be read.
+func (x *exchange) malformed(err error) bool {
+	process := x.client.server.Process
+	var r *refusal
+	switch {
+	case errors.As(err, &r):
+		process.ClientError(clientErrorOf(r.status))
+	case x.client.sock.WasCut():
+		process.ClientError(metrics.ClientHeaderTimeout)
+		r = &refusal{408, "the request's head did not arrive in time"}
+		// The cut ended reading and writing alike; the answer is short, and the socket's buffer takes it at once or never.
+		x.client.sock.Revive(after(metrics.Now(), lingerTime))
+	default:
+		if !errors.Is(err, io.EOF) || len(x.client.in.unread()) > 0 {
+			process.ClientError(metrics.ClientAborted)
+		}
+		return false
+	}
+	x.start = metrics.Now()
+	x.head.close = true
+	return x.own(r.status, r.reason)
+}
+
+// own answers the request without a backend's answer.
+func (x *exchange) own(status int, reason string) bool {
+	keep := !x.head.close && x.request.over(&x.head) && !x.client.server.draining.Load()
+	x.out = appendOwn(x.out[:0], status, reason, x.id, x.persistence(keep), x.toHEAD)
+	x.begun = true
+	x.client.sock.Expire(after(metrics.Now(), x.front.Limits.IdleTimeout))
+	_, err := x.client.sock.Write(x.out)
+	x.done(status)
+	if !keep && err == nil {
+		x.client.linger()
+	}
+	return keep && err == nil
+}
+
+// done counts the answer that the client got.
+func (x *exchange) done(status int) {
+	now := metrics.Now()
+	x.client.last = now
+	x.meter().Answer(x.method, status, now.Sub(x.start), x.client.shard)
+}
+
+// persistence is the Connection line of an answer.
+func (x *exchange) persistence(keep bool) string {
+	switch {
+	case !keep:
+		return persistClose
+	case x.head.http10:
+		return persistKeep
+	}
+	return ""
+}
+
+// panicked cleans up after a bug of ours: the request is answered if nothing of an answer has gone out.
+func (x *exchange) panicked() bool {
+	if x.up.conn != nil {
+		_ = x.up.conn.Close()
+	}
+	if !x.begun {
+		x.out = appendOwn(x.out[:0], 502, "an error of the proxy", x.id, persistClose, x.toHEAD)
+		_, _ = x.client.sock.Write(x.out)
+	} else {
+		x.client.reset()
+	}
+	return false
+}
+
+func clientErrorOf(status int) metrics.ClientError {
+	switch status {
+	case 413, 431:
+		return metrics.ClientTooLarge
+	case 405, 417, 501, 505:
+		return metrics.ClientUnsupported
+	}
+	return metrics.ClientBadRequest
+}

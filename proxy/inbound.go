@@ -1,0 +1,166 @@
+package proxy
+
+import (
+	"io"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"sluice/sock"
+)
+
+const (
+	payloadSize = 16 << 10
+	headroom    = 20 // before the payload: the size line of a chunk
+	tailroom    = 8  // after it: the end of a chunk, and of the last one
+)
+
+// chunkEnd closes a chunk, lastChunk the body, where no trailers follow.
+const (
+	chunkEnd  = "\r\n"
+	lastChunk = "0\r\n\r\n"
+)
+
+// block is a payload with room on both sides, so that what was read can be framed anew where it lies.
+type block [headroom + payloadSize + tailroom]byte
+
+var blocks = sync.Pool{New: func() any { return new(block) }}
+
+// inbound is the read side of a connection: the bytes that have arrived and are not used up. It holds a buffer only while there are
+// some, or while a message is being read.
+type inbound struct {
+	sock *sock.Sock
+	// raw lets await wait without a buffer; nil where reading can't be told from waiting (TLS).
+	raw syscall.RawConn
+	// try is tryRead, bound once: a method value made for each wait would allocate.
+	try func(fd uintptr) bool
+	// block is the pooled memory under buf; nil when buf has grown beyond one, or is nil.
+	block *block
+	buf   []byte
+	// lo and hi bound the unread bytes in buf.
+	lo, hi int
+	// err is what tryRead met.
+	err error
+}
+
+// bind makes in ready for good; open points it at a connection.
+func (in *inbound) bind() { in.try = in.tryRead }
+
+func (in *inbound) open(s *sock.Sock, raw syscall.RawConn) { in.sock, in.raw = s, raw }
+
+// unread are the bytes that have arrived and are not used up.
+func (in *inbound) unread() []byte { return in.buf[in.lo:in.hi] }
+
+// use takes n unread bytes away.
+func (in *inbound) use(n int) { in.lo += n }
+
+// await waits until there is an unread byte: the first of a message. It is the only place where a connection rests for long, and it
+// rests without a buffer.
+func (in *inbound) await() error {
+	if in.lo < in.hi {
+		return nil
+	}
+	in.release()
+	if in.raw == nil {
+		return in.fill()
+	}
+	in.err = nil
+	if err := in.raw.Read(in.try); err != nil {
+		return err
+	}
+	return in.err
+}
+
+// tryRead reads when there is something to read, and lets the buffer go when there is not. The poller forgets a readiness that came
+// before it was entered, so the first call, which comes at once, has to read.
+func (in *inbound) tryRead(fd uintptr) bool {
+	in.take()
+	for {
+		n, err := syscall.Read(int(fd), in.buf[in.hi:len(in.buf)-tailroom])
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			in.release()
+			return false
+		case err != nil:
+			in.err = err
+		case n == 0:
+			in.err = io.EOF
+		default:
+			in.hi += n
+		}
+		return true
+	}
+}
+
+// fill reads more of a message that has begun. Unread bytes move to the front first where there is no room behind them.
+func (in *inbound) fill() error {
+	in.take()
+	end := len(in.buf) - tailroom
+	if in.lo == in.hi {
+		in.lo, in.hi = headroom, headroom
+	} else if in.hi == end {
+		in.hi = headroom + copy(in.buf[headroom:], in.unread())
+		in.lo = headroom
+	}
+	if in.hi == end {
+		in.grow()
+		end = len(in.buf) - tailroom
+	}
+	n, err := in.sock.Read(in.buf[in.hi:end])
+	in.hi += n
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// grow doubles the buffer. Only a head that has to lie in one piece fills one, and its size is limited.
+func (in *inbound) grow() {
+	bigger := make([]byte, headroom+2*(len(in.buf)-headroom-tailroom)+tailroom)
+	in.hi = headroom + copy(bigger[headroom:], in.unread())
+	in.lo = headroom
+	in.giveBack()
+	in.buf = bigger
+}
+
+func (in *inbound) take() {
+	if in.buf == nil {
+		in.block = blocks.Get().(*block)
+		in.buf = in.block[:]
+		in.lo, in.hi = headroom, headroom
+	}
+}
+
+// release lets the buffer go; unread bytes, if any, are lost with it.
+func (in *inbound) release() {
+	in.giveBack()
+	in.buf, in.lo, in.hi = nil, 0, 0
+}
+
+func (in *inbound) giveBack() {
+	if in.block != nil {
+		blocks.Put(in.block)
+		in.block = nil
+	}
+}
+
+// chunk frames the first n unread bytes, content that body.decode has moved there, as one chunk, and as the last one where last says
+// so. It writes over the room around them, and over bytes that decode has used up: a chunk that came to its end brought seven of
+// those, and one that did not has nothing unread behind it but the tail room.
+func (in *inbound) chunk(n int, last bool) []byte {
+	if n == 0 {
+		return nil
+	}
+	var size [headroom]byte
+	line := append(strconv.AppendUint(size[:0], uint64(n), 16), chunkEnd...)
+	begin := in.lo - len(line)
+	copy(in.buf[begin:], line)
+	end := in.lo + n
+	end += copy(in.buf[end:], chunkEnd)
+	if last {
+		end += copy(in.buf[end:], lastChunk)
+	}
+	return in.buf[begin:end]
+}

@@ -1,0 +1,175 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+
+	"sluice/backend"
+	"sluice/metrics"
+)
+
+// pass gives the backend's answer to the client, head and body, and both connections back where that is safe.
+func (x *exchange) pass(e *backend.Endpoint) bool {
+	keep := !x.head.close && !x.client.server.draining.Load() && x.request.over(&x.head)
+	asChunks := x.answer.framing == chunked || x.answer.framing == untilClose
+	if asChunks && x.head.http10 {
+		asChunks, keep = false, false // it ends with the connection
+	}
+	if x.eventStream() {
+		x.deadline, x.up.deadline = 0, 0
+	}
+	n := noted{requestID: x.id, cookie: x.cookie, chunked: asChunks, persistence: x.persistence(keep)}
+	if x.table.DebugHeaders {
+		n.backend, n.reason = x.forward.backend, x.choice.Reason.String()
+	}
+	x.out = x.answer.appendPass(x.out[:0], &n)
+	x.reply.start(x.answer.framing, x.answer.length)
+
+	status, closing := x.answer.status, x.answer.close
+	switch err := x.relay(asChunks); err {
+	case nil:
+	case errClient:
+		return x.clientGone(status)
+	default:
+		return x.truncated(status)
+	}
+	whole := x.request.stop()
+	now := metrics.Now()
+	x.meter().End(x.arrival, metrics.Outcome{At: now, Failed: status >= 500})
+	x.meter().Answer(x.method, status, now.Sub(x.start), x.client.shard)
+	x.client.last = now
+	x.giveBack(e, now, whole && !closing && len(x.up.in.unread()) == 0)
+	if !whole {
+		x.client.linger()
+	}
+	return keep && whole
+}
+
+// giveBack pools the backend's connection, when nothing on it is in doubt.
+func (x *exchange) giveBack(e *backend.Endpoint, now metrics.Instant, sound bool) {
+	if !sound {
+		x.up.discard()
+		return
+	}
+	x.up.in.release()
+	e.Put(x.up.conn, now)
+	x.up.conn = nil
+}
+
+// errClient says that the client does not take its answer.
+var errClient = errors.New("the client is gone")
+
+// relay writes the head in out and then the body, piece by piece as it comes. The error is errClient when the client does not take
+// it, and otherwise about the backend.
+func (x *exchange) relay(asChunks bool) error {
+	in := &x.up.in
+	for {
+		content, used, err := x.reply.decode(in.unread())
+		if err != nil {
+			return err
+		}
+		if err := x.write(x.piece(content, asChunks), x.tail(content, asChunks)); err != nil {
+			return errClient
+		}
+		in.use(used)
+		if x.reply.done {
+			return nil
+		}
+		if err := x.more(); err == io.EOF && x.reply.framing == untilClose {
+			x.reply.done = true
+			if !asChunks {
+				return nil
+			}
+			return x.write(nil, []byte(lastChunk)) // an error here is the client's too
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// more waits for the next bytes of the answer, and gives the client time for them too.
+func (x *exchange) more() error {
+	now := metrics.Now()
+	if !x.up.expire(now, x.up.timeouts.Idle) {
+		return os.ErrDeadlineExceeded
+	}
+	x.client.sock.Expire(after(now, x.front.Limits.IdleTimeout))
+	return x.up.in.fill()
+}
+
+// piece is content of the body as the client gets it; framed as a chunk it brings the last one with it where that is due.
+func (x *exchange) piece(content int, asChunks bool) []byte {
+	if !asChunks {
+		return x.up.in.unread()[:content]
+	}
+	return x.up.in.chunk(content, x.reply.done && len(x.reply.trailers) == 0)
+}
+
+// tail is the end of a chunked body that piece does not bring.
+func (x *exchange) tail(content int, asChunks bool) []byte {
+	if !asChunks || !x.reply.done || content > 0 && len(x.reply.trailers) == 0 {
+		return nil
+	}
+	x.end = appendTrailers(x.end[:0], x.reply.trailers, x.table.Identity)
+	return x.end
+}
+
+// write sends what is in out, piece and tail, in one go: the head and a short body are one packet.
+func (x *exchange) write(piece, tail []byte) error {
+	if len(x.out) > 0 || len(tail) > 0 {
+		x.out = append(append(x.out, piece...), tail...)
+		piece = x.out
+	}
+	if len(piece) == 0 {
+		return nil
+	}
+	x.begun = true
+	_, err := x.client.sock.Write(piece)
+	x.out = x.out[:0]
+	return err
+}
+
+// clientGone ends a request whose answer nobody takes. The backend is not to blame for that, but for an error it answered with.
+func (x *exchange) clientGone(status int) bool {
+	x.request.stop()
+	x.up.discard()
+	x.client.server.Process.ClientError(metrics.ClientAborted)
+	x.meter().End(x.arrival, metrics.Outcome{At: metrics.Now(), Failed: status >= 500, Void: status < 500})
+	return false
+}
+
+// truncated ends a request whose answer broke off. What the client has got is made invalid, not finished.
+func (x *exchange) truncated(status int) bool {
+	if !x.begun {
+		return x.fail(failMalformed)
+	}
+	x.request.stop()
+	if x.request.fault != nil {
+		return x.clientFault()
+	}
+	kind := metrics.UpstreamTruncated
+	if x.up.conn.WasCut() {
+		kind = metrics.UpstreamTimeout
+	}
+	x.up.discard()
+	now := metrics.Now()
+	x.meter().UpstreamError(kind)
+	x.meter().End(x.arrival, metrics.Outcome{At: now, Failed: true})
+	x.meter().Answer(x.method, status, now.Sub(x.start), x.client.shard)
+	x.client.reset()
+	return false
+}
+
+// eventStream says that the answer is a stream without an end in sight, on which the request's timeout does not count.
+func (x *exchange) eventStream() bool {
+	for i := range x.answer.fields {
+		f := &x.answer.fields[i]
+		if len(f.name) == len("content-type") && same(f.name, "content-type") {
+			kind, _, _ := bytes.Cut(f.value, []byte(";"))
+			return same(trim(kind), "text/event-stream")
+		}
+	}
+	return false
+}

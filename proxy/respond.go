@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+)
+
+// noted is what the proxy itself says in an answer that it passes on.
+type noted struct {
+	requestID       []byte // for an answer that brings none
+	backend, reason string // of the choice, where debug headers are on
+	cookie          []byte // the whole Set-Cookie line, or nil
+	chunked         bool   // the body is framed as chunks, whatever the backend did
+	persistence     string // the whole Connection line, or ""
+}
+
+// appendPass writes the head that the client gets of a backend's answer: its status and every field that goes on exactly as it came,
+// then ours. The version is our own, 1.1 (RFC 9110, section 2.5).
+func (h *answerHead) appendPass(dst []byte, n *noted) []byte {
+	dst = append(append(dst, "HTTP/1.1"...), h.line[len("HTTP/1.1"):]...)
+	hasID := false
+	for i := range h.fields {
+		f := &h.fields[i]
+		if h.dropped(f) {
+			continue
+		}
+		hasID = hasID || same(f.name, "x-request-id")
+		dst = append(dst, f.line...)
+	}
+	if n.chunked {
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	}
+	dst = append(dst, n.persistence...)
+	if !hasID && len(n.requestID) > 0 {
+		dst = append(append(append(dst, "X-Request-Id: "...), n.requestID...), "\r\n"...)
+	}
+	if n.backend != "" {
+		dst = appendField(dst, "Sluice-Backend: ", n.backend)
+		dst = appendField(dst, "Sluice-Reason: ", n.reason)
+	}
+	dst = append(dst, n.cookie...)
+	return append(dst, "\r\n"...)
+}
+
+// dropped says whether an answer's field goes no further: what is about the backend's connection, and what only we say.
+func (h *answerHead) dropped(f *field) bool {
+	if managedField(f.name) == ours || hopByHop(f.name) {
+		return true
+	}
+	if endToEnd(f.name) {
+		return false
+	}
+	for i := range h.fields {
+		if c := &h.fields[i]; same(c.name, "connection") && listedFold(c.value, f.name) {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	persistClose = "Connection: close\r\n"
+	persistKeep  = "Connection: keep-alive\r\n"
+)
+
+// appendOwn writes an answer of our own: a status, and one line that says what happened.
+func appendOwn(dst []byte, status int, reason string, requestID []byte, persistence string, toHEAD bool) []byte {
+	text := fasthttp.StatusMessage(status)
+	dst = strconv.AppendInt(append(dst, "HTTP/1.1 "...), int64(status), 10)
+	dst = append(append(append(dst, ' '), text...), "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: "...)
+	length := 3 + 1 + len(text) + 2 + len(reason) + 1
+	if len(requestID) > 0 {
+		length += len(" (request )") + len(requestID)
+	}
+	dst = strconv.AppendInt(dst, int64(length), 10)
+	dst = append(dst, "\r\n"...)
+	dst = append(dst, persistence...)
+	if len(requestID) > 0 {
+		dst = append(append(append(dst, "X-Request-Id: "...), requestID...), "\r\n"...)
+	}
+	dst = append(dst, "\r\n"...)
+	if toHEAD {
+		return dst
+	}
+	dst = strconv.AppendInt(dst, int64(status), 10)
+	dst = append(append(append(append(dst, ' '), text...), ": "...), reason...)
+	if len(requestID) > 0 {
+		dst = append(append(append(dst, " (request "...), requestID...), ')')
+	}
+	return append(dst, '\n')
+}

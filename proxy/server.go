@@ -1,0 +1,123 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/metrics"
+	"sluice/router"
+	"sluice/sock"
+)
+
+// Config is what a Server is made of; all of it is needed.
+type Config struct {
+	// Live is the table in force; every request loads it once.
+	Live *router.Live
+	// Process counts what belongs to no route, NoRoute the requests that none matched.
+	Process *metrics.Process
+	NoRoute *metrics.Meter
+	// Sweeper watches the clients' connections. Who made it runs it.
+	Sweeper *sock.Sweeper
+	// Panicked is told of a bug that a request met, with the stack. The request is answered with 502.
+	Panicked func(value any, stack []byte)
+}
+
+// Server carries HTTP/1 requests from listeners to backends.
+type Server struct {
+	Config
+	next     atomic.Uint32 // connection numbers, for the meters' shards
+	draining atomic.Bool
+
+	mu      sync.Mutex
+	clients map[*client]struct{}
+	served  sync.WaitGroup
+}
+
+// New makes a server. It carries nothing before Serve.
+func New(c Config) *Server { return &Server{Config: c, clients: map[*client]struct{}{}} }
+
+// Serve takes connections from l until it is closed, and then returns nil.
+func (s *Server) Serve(l *Listener) error {
+	for wait := time.Millisecond; ; {
+		nc, err := l.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case err != nil: // no descriptors left, say: connections that end make room
+			time.Sleep(wait)
+			wait = min(2*wait, time.Second)
+			continue
+		}
+		wait = time.Millisecond
+		if !l.admit(peerOf(nc)) {
+			s.Process.ClientError(metrics.ClientTooManyConnections)
+			_ = nc.Close()
+			continue
+		}
+		s.start(l, nc)
+	}
+}
+
+func (s *Server) start(l *Listener, nc net.Conn) {
+	c := newClient(s, l, nc)
+	s.mu.Lock()
+	s.clients[c] = struct{}{}
+	s.mu.Unlock()
+	s.served.Go(c.serve)
+}
+
+// gone takes a connection that has ended out of the books.
+func (s *Server) gone(c *client) {
+	s.mu.Lock()
+	delete(s.clients, c)
+	s.mu.Unlock()
+	c.listener.leave(c.peer)
+}
+
+// Shutdown ends idle connections, lets requests under way finish, and cuts those that ctx does not wait for: then it returns ctx's
+// error. The listeners have to be closed before.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.draining.Store(true)
+	s.each((*client).dismiss)
+	done := make(chan struct{})
+	go func() { s.served.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	s.each(func(c *client) { c.sock.Cut() })
+	<-done
+	return ctx.Err()
+}
+
+func (s *Server) each(f func(*client)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.clients {
+		f(c)
+	}
+}
+
+// caught turns a panic into what Panicked is told; it is deferred.
+func (s *Server) caught(then func()) {
+	if v := recover(); v != nil {
+		s.Process.Panicked()
+		s.Panicked(v, debug.Stack())
+		then()
+	}
+}
+
+// peerOf is the address at the other end; invalid when it is no IP address.
+func peerOf(c net.Conn) netip.Addr {
+	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		return a.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,116 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"sluice/backend"
+	"sluice/metrics"
+)
+
+// upstream is an exchange's side towards the backend.
+type upstream struct {
+	conn     *backend.Conn
+	in       inbound
+	timeouts backend.Timeouts
+	deadline metrics.Instant // of the whole request; 0 is none
+}
+
+// failure is why a backend's answer can't be passed on. They are made once: a failing backend costs no memory.
+type failure struct {
+	status int
+	kind   metrics.UpstreamError
+	reason string
+	// unreachable: no connection was made. stale: a reused connection ended without a byte of answer, so the request may never have
+	// been seen; blameless: nothing that the backend did.
+	unreachable, stale, blameless bool
+}
+
+var (
+	failConnect   = &failure{status: 502, kind: metrics.UpstreamConnect, reason: "the backend refuses connections", unreachable: true}
+	failDial      = &failure{status: 502, kind: metrics.UpstreamConnectTimeout, reason: "the backend does not accept a connection in time", unreachable: true}
+	failBusy      = &failure{status: 503, kind: metrics.UpstreamBusy, reason: "the backend has as many connections as it may have", blameless: true}
+	failHealth    = &failure{status: 503, kind: metrics.UpstreamUnavailable, reason: "the backend became unavailable"}
+	failStale     = &failure{status: 502, kind: metrics.UpstreamReset, reason: "the backend closed the connection", stale: true}
+	failReset     = &failure{status: 502, kind: metrics.UpstreamReset, reason: "the backend closed the connection before it answered"}
+	failTimeout   = &failure{status: 504, kind: metrics.UpstreamTimeout, reason: "the backend does not answer in time"}
+	failMalformed = &failure{status: 502, kind: metrics.UpstreamMalformed, reason: "the backend's answer is malformed"}
+)
+
+func (u *upstream) reset() { u.conn = nil }
+
+// connect takes an idle connection, or opens one: always, where fresh says so.
+func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool) *failure {
+	var err error
+	if fresh {
+		u.conn, err = e.Dial(context.Background())
+	} else {
+		u.conn, err = e.Conn(context.Background(), now)
+	}
+	if err == nil {
+		u.in.open(u.conn.Sock, u.conn.Raw())
+		return nil
+	}
+	u.conn = nil
+	var ne net.Error
+	switch {
+	case errors.Is(err, backend.ErrBusy):
+		return failBusy
+	case errors.As(err, &ne) && ne.Timeout():
+		return failDial
+	}
+	return failConnect
+}
+
+// expire sets how long the backend's next move may take.
+func (u *upstream) expire(now metrics.Instant, d time.Duration) bool {
+	return u.conn.Expire(sooner(after(now, d), u.deadline))
+}
+
+// scan reads until the answer's next head is whole; interim ones are heads of their own.
+func (u *upstream) scan(h *answerHead, toHEAD bool) *failure {
+	if err := u.in.await(); err != nil {
+		return u.silence()
+	}
+	for {
+		n, err := h.scan(u.in.unread(), answerLimits, toHEAD)
+		if err != nil {
+			return failMalformed
+		}
+		if n > 0 {
+			u.in.use(n)
+			return nil
+		}
+		if err := u.in.fill(); err != nil {
+			if u.conn.WasCut() {
+				return failTimeout
+			}
+			return failReset
+		}
+	}
+}
+
+// silence is the failure of an answer of which no byte came.
+func (u *upstream) silence() *failure {
+	switch {
+	case u.conn.WasCut():
+		return failTimeout
+	case u.conn.Reused:
+		return failStale
+	}
+	return failReset
+}
+
+// discard closes the connection: its state is in doubt.
+func (u *upstream) discard() {
+	if u.conn != nil {
+		_ = u.conn.Close()
+		u.conn = nil
+	}
+	u.in.release()
+}
+
+// answerLimits bound a backend's head.
+var answerLimits = headLimits{bytes: 64 << 10, fields: 200}

@@ -1,0 +1,154 @@
+// Package router is the immutable table of routes that requests are matched against, and the pointer to the one in force.
+//
+// A table is built whole, published, and never changed: a reload or a new weight is another table with a higher generation. It
+// knows what belongs to a route, not how a request is carried. Start at Table, then Live.
+package router
+
+import (
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"sluice/backend"
+	"sluice/identity"
+	"sluice/metrics"
+	"sluice/request"
+	"sluice/selector"
+)
+
+// Route matches requests, and owns backends and the way to choose between them.
+type Route struct {
+	Name string
+	// Match: one of the entries must hold; none takes every request.
+	Match []request.Condition
+	// Backends in the order of the configuration: their index is what selector.Choice names.
+	Backends []*backend.Backend
+	// Meters of the backends, in the same order.
+	Meters []*metrics.Meter
+	// Selector in force.
+	Selector *selector.Selector
+	// Fallback takes requests whose backend is unavailable: a role or an index; NoFallback answers 503.
+	Fallback selector.Target
+	// Timeout of a whole request; 0 is none.
+	Timeout time.Duration
+	// Cookie is how the sticky cookie is set; nil where the route has none.
+	Cookie *Cookie
+}
+
+// NoFallback is a Fallback that leads nowhere.
+const NoFallback selector.Target = -3
+
+// Cookie is how a sticky cookie is set (RFC 6265, section 4.1).
+type Cookie struct {
+	Name string
+	TTL  time.Duration
+	// Attributes are those that never change, as they are written: "; Path=/; HttpOnly; SameSite=Lax".
+	Attributes string
+	Secure     Secure
+}
+
+// Secure says when a cookie carries the attribute of that name.
+type Secure uint8
+
+// The cases.
+const (
+	SecureAuto Secure = iota // when the client spoke https
+	SecureAlways
+	SecureNever
+)
+
+// FallbackIndex is the backend that takes requests which unavailable's backend can't, -1 when there is none.
+func (r *Route) FallbackIndex(unavailable int) int {
+	at := -1
+	switch split := r.Selector.Split(); r.Fallback {
+	case NoFallback:
+	case selector.ToStable:
+		at = split.Stable
+	case selector.ToCanary:
+		at = split.Canary
+	default:
+		at = int(r.Fallback)
+	}
+	if at == unavailable {
+		return -1
+	}
+	return at
+}
+
+// Table is all routes at one moment. It never changes.
+type Table struct {
+	// Generation grows with every table of a process.
+	Generation uint64
+	Routes     []*Route
+	// Identity reads users from requests.
+	Identity *identity.Reader
+	// DebugHeaders adds Sluice-Backend and Sluice-Reason to answers.
+	DebugHeaders bool
+
+	hosts *hostIndex
+}
+
+// New makes a table; the routes are tried in the given order.
+func New(t Table) *Table {
+	t.Routes = slices.Clone(t.Routes)
+	t.hosts = newHostIndex(t.Routes)
+	return &t
+}
+
+// Match is the first route that takes the request, nil when none does.
+func (t *Table) Match(v request.View) *Route {
+	if i := t.hosts.first(t.Routes, v); i >= 0 {
+		return t.Routes[i]
+	}
+	return nil
+}
+
+// Route is the route of that name, nil when there is none.
+func (t *Table) Route(name string) *Route {
+	for _, r := range t.Routes {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
+}
+
+// WithSplits is the table with other splits for the named routes; everything else is shared.
+func (t *Table) WithSplits(splits map[string]selector.Split) *Table {
+	next := *t
+	next.Generation++
+	next.Routes = slices.Clone(t.Routes)
+	left := maps.Clone(splits)
+	for i, r := range next.Routes {
+		if split, ok := left[r.Name]; ok {
+			changed := *r
+			changed.Selector = r.Selector.WithSplit(split)
+			next.Routes[i] = &changed
+			delete(left, r.Name)
+		}
+	}
+	return &next
+}
+
+// takes says whether the route matches the request.
+func (r *Route) takes(v request.View) bool {
+	if len(r.Match) == 0 {
+		return true
+	}
+	for i := range r.Match {
+		if r.Match[i].Match(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// Live is the pointer to the table in force. One goroutine stores; everybody loads.
+type Live struct{ table atomic.Pointer[Table] }
+
+// Load is the table in force; nil before the first Store.
+func (l *Live) Load() *Table { return l.table.Load() }
+
+// Store puts a table in force.
+func (l *Live) Store(t *Table) { l.table.Store(t) }
