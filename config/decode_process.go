@@ -1,0 +1,129 @@
+package config
+
+import (
+	"errors"
+
+	"gopkg.in/yaml.v3"
+)
+
+// config reads the file's root.
+func (d *decoder) config(v value, c *Config) {
+	d.places[""] = place{line: 1, column: 1}
+	d.object(v, keys{
+		"version":         one(d, &c.Version, parseFormat),
+		"listeners":       listOf(d, &c.Listeners, defaultListener, d.listener),
+		"admin":           into(&c.Admin, d.admin),
+		"state":           into(&c.State, d.state),
+		"identity":        into(&c.Identity, d.identity),
+		"shutdownTimeout": one(d, &c.ShutdownTimeout, positive(parseDuration)),
+		"debugHeaders":    one(d, &c.DebugHeaders, parseBool),
+		"routes":          listOf(d, &c.Routes, defaultRoute, d.route),
+		"log":             into(&c.Log, d.log),
+	})
+	if c.State.Dir == "" && !d.has("state.dir") {
+		c.State.Dir = defaultStateDir(d.env)
+	}
+}
+
+func parseFormat(s string) (int, error) {
+	if s != "1" {
+		return 0, errors.New("is a format that is not known here; write version: 1")
+	}
+	return 1, nil
+}
+
+func (d *decoder) listener(v value, l *Listener) {
+	d.object(v, keys{
+		"name":           one(d, &l.Name, parseName),
+		"address":        one(d, &l.Address, parseAddress),
+		"protocols":      some(d, &l.Protocols, oneOf([]string{"http1"}, "h2", "h2c")),
+		"trustedProxies": list(d, &l.TrustedProxies, parsePrefix),
+		"limits":         into(&l.Limits, d.limits),
+	})
+}
+
+func (d *decoder) limits(v value, l *Limits) {
+	d.object(v, keys{
+		"headerBytes":      one(d, &l.HeaderBytes, parseSize),
+		"headerCount":      one(d, &l.HeaderCount, parseCount(0)),
+		"headerTimeout":    one(d, &l.HeaderTimeout, parseDuration),
+		"idleTimeout":      one(d, &l.IdleTimeout, parseDuration),
+		"bodyRate":         one(d, &l.BodyRate, parseRate),
+		"bodyBytes":        one(d, &l.BodyBytes, parseSize),
+		"connections":      one(d, &l.Connections, parseCount(0)),
+		"connectionsPerIP": one(d, &l.ConnectionsPerIP, parseCount(0)),
+	})
+}
+
+func (d *decoder) admin(v value, a *Admin) {
+	d.object(v, keys{
+		"address":      one(d, &a.Address, parseAdminAddress),
+		"tokenFile":    one(d, &a.TokenFile, parseText),
+		"allowedHosts": some(d, &a.AllowedHosts, parseHostPattern),
+	})
+}
+
+func (d *decoder) state(v value, s *State) {
+	d.object(v, keys{"dir": one(d, &s.Dir, parseText)})
+}
+
+func (d *decoder) identity(v value, id *Identity) {
+	d.object(v, keys{
+		"trust":   list(d, &id.Trust, parsePrefix),
+		"key":     listOf(d, &id.Key, zero[Source], d.source),
+		"email":   listOf(d, &id.Email, zero[Source], d.headerSource),
+		"segment": listOf(d, &id.Segment, zero[Source], d.headerSource),
+	})
+}
+
+func (d *decoder) source(v value, s *Source) {
+	d.object(v, keys{
+		"header": one(d, &s.Header, parseToken),
+		"cookie": one(d, &s.Cookie, parseToken),
+	})
+	d.exactlyOne(v, "header", "cookie")
+}
+
+// headerSource refuses cookies: anyone can write one, and an address or a segment decides what a user gets to see.
+func (d *decoder) headerSource(v value, s *Source) {
+	d.source(v, s)
+	if d.has(v.path + ".cookie") {
+		d.errorf(v.path+".cookie", "a plain cookie serves stickiness only; name a header that a peer in identity.trust sets")
+	}
+}
+
+func (d *decoder) log(v value, l *Log) {
+	d.object(v, keys{
+		"level":  one(d, &l.Level, oneOf([]string{"debug", "info", "warn", "error"})),
+		"access": func(v value) { d.access(v, &l.Access) },
+	})
+}
+
+// access is a format, or a map with one.
+func (d *decoder) access(v value, format *string) {
+	read := one(d, format, oneOf([]string{"off"}, "json", "combined", "ecs"))
+	if v.node.Kind == yaml.MappingNode {
+		d.object(v, keys{"format": read})
+		return
+	}
+	read(v)
+}
+
+// exactlyOne adds an error unless just one of the keys is there.
+func (d *decoder) exactlyOne(v value, names ...string) {
+	if v.node.Kind != yaml.MappingNode {
+		return
+	}
+	n := 0
+	for _, name := range names {
+		if d.has(v.path + "." + name) {
+			n++
+		}
+	}
+	switch {
+	case n > 1:
+		d.errorf(v.path, "has %d of %s; write exactly one", n, quoteAll(names))
+	case n == 0 && !d.broken(v.path):
+		d.errorf(v.path, "has none of %s; write exactly one", quoteAll(names))
+	}
+}

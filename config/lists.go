@@ -1,0 +1,64 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// readLists makes the paths of *File keys whole and reads the user lists.
+func (d *decoder) readLists(c *Config, folder string) {
+	join(&c.Admin.TokenFile, folder)
+	for i := range c.Routes {
+		for j := range c.Routes[i].Select {
+			beta := c.Routes[i].Select[j].Beta
+			if beta == nil || beta.UsersFile == "" {
+				continue
+			}
+			join(&beta.UsersFile, folder)
+			path := fmt.Sprintf("routes[%d].select[%d].beta.usersFile", i, j)
+			src, err := readFile(beta.UsersFile)
+			if err != nil {
+				d.errorf(path, "%q %v", beta.UsersFile, err)
+				continue
+			}
+			users, err := parseUsers(src)
+			if err != nil {
+				d.errorf(path, "%q %v", beta.UsersFile, err)
+				continue
+			}
+			beta.Users = append(beta.Users, users...)
+		}
+	}
+}
+
+func join(path *string, folder string) {
+	if *path != "" && !filepath.IsAbs(*path) {
+		*path = filepath.Join(folder, *path)
+	}
+}
+
+// parseUsers reads one user a line; a # at the beginning or after white space begins a comment.
+func parseUsers(src []byte) ([]string, error) {
+	var users []string
+	number := 0
+	for line := range bytes.Lines(bytes.TrimPrefix(src, utf8BOM)) {
+		number++
+		if !utf8.Valid(line) || bytes.IndexByte(line, 0) >= 0 {
+			return nil, fmt.Errorf("is no text in UTF-8 at its line %d; write one user a line", number)
+		}
+		text := string(line)
+		for i := range len(text) {
+			if text[i] == '#' && (i == 0 || text[i-1] == ' ' || text[i-1] == '\t') {
+				text = text[:i]
+				break
+			}
+		}
+		if text = strings.TrimSpace(text); text != "" {
+			users = append(users, text)
+		}
+	}
+	return users, nil
+}

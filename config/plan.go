@@ -1,0 +1,59 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Plan is each rollout in words, one line a rollout in the file's order:
+// `checkout: 5 % 10m → 25 % 10m → 50 % 10m → bake 10m; at least 40m and 300 requests to the canary`.
+func (c *Config) Plan() []string {
+	var lines []string
+	for i := range c.Routes {
+		if r := &c.Routes[i]; r.Rollout != nil {
+			lines = append(lines, r.Name+": "+r.Rollout.inWords())
+		}
+	}
+	return lines
+}
+
+func (r *Rollout) inWords() string {
+	var parts []string
+	var least time.Duration
+	var requests uint64
+	for _, s := range r.Steps {
+		part := s.Weight.number() + " %"
+		if s.Hold > 0 {
+			part += " " + inWords(s.Hold)
+		}
+		parts = append(parts, part)
+		least += s.Hold
+		requests += s.MinRequests
+	}
+	if r.Bake > 0 {
+		parts = append(parts, "bake "+inWords(r.Bake))
+	} else {
+		parts = append(parts, "100 %")
+	}
+	line := strings.Join(parts, " → ") + "; at least " + inWords(least+r.Bake)
+	if requests > 0 {
+		line += fmt.Sprintf(" and %d requests to the canary", requests)
+	}
+	if r.StepsCompleted {
+		line += " (the step 100 % was added at the end)"
+	}
+	return line
+}
+
+// inWords is a duration without the units that are zero: "10m", "1h30m".
+func inWords(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = s[:len(s)-2]
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = s[:len(s)-2]
+	}
+	return s
+}

@@ -1,0 +1,86 @@
+package config
+
+import "time"
+
+// Rollout is the plan for bringing a canary into service, its preset already written out.
+type Rollout struct {
+	// Stable and Canary name the backends in the two roles at first. Default "stable" and "canary".
+	Stable, Canary string
+	// Preset that brought what the file does not say: fast, slow, soak, AllAtOnce, or a CodeDeploy name. Default "fast"
+	// when there are no steps either, else "".
+	Preset string
+	// Steps before the bake, weights rising strictly, all above 0 and below 100 %. The file's last step, 100 %, is Bake.
+	Steps []Step
+	// StepsCompleted says that the file's steps lacked their last, 100 %, and it was added.
+	StepsCompleted bool
+	// Bake is how long the 100 % step is watched. Default 10m (slow: 1h, soak: 30m).
+	Bake time.Duration
+	// BakeStable stays on stable while baking, so that the comparison goes on. Default 5 %; 0 % for AllAtOnce.
+	BakeStable Percent
+	// Decision is who decides. Default and so far only "auto".
+	Decision string
+	// AutoStart starts an attempt when the canary has a new version that never failed here. Default true.
+	AutoStart bool
+	// Analysis judges the canary.
+	Analysis Analysis
+	// Rollback is what happens when it fails.
+	Rollback Rollback
+	// Salt is "attempt" for a new draw of users per attempt, "route" for the same users first. Default "attempt".
+	Salt string
+}
+
+// Step is one weight of a rollout.
+type Step struct {
+	// Weight is the canary's share of what further backends leave.
+	Weight Percent
+	// Hold is the least time at this step. Default: the rollout's hold, 10m (slow: 1h, soak: 30m).
+	Hold time.Duration
+	// MinRequests is the least number of canary requests at this step. Default: the rollout's minRequests, 100.
+	MinRequests uint64
+}
+
+// Analysis judges the canary.
+type Analysis struct {
+	// Interval between two looks. Default 100ms.
+	Interval time.Duration
+	// Checks that each must hold. Default with a preset: error-rate at most 5 %, latency p95 at most 1s.
+	Checks []Check
+	// AbortOn is the circuit breaker; nil is off. Default 50 % of at least 20 requests in 2s.
+	AbortOn *AbortOn
+}
+
+// Check is a metric with its limit.
+type Check struct {
+	// Name is unique in the rollout. Default: the metric, with the quantile for latency ("latency-p95").
+	Name string
+	// Metric is "error-rate" or "latency".
+	Metric string
+	// Quantile of latency: p50, p90, p95, p99, p99.9 or mean; "" for other metrics. Default "p95".
+	Quantile string
+	// MaxRate is the inclusive limit of error-rate.
+	MaxRate Percent
+	// MaxLatency is the inclusive limit of latency.
+	MaxLatency time.Duration
+	// DryRun shows the verdict and decides nothing. Default false.
+	DryRun bool
+}
+
+// AbortOn rolls back at once when the canary is plainly dead and stable has less than half of its errors.
+type AbortOn struct {
+	// ErrorRate from which on it fires. Default 50 %.
+	ErrorRate Percent
+	// MinRequests that the window must hold. Default 20.
+	MinRequests uint64
+	// Window is how far back it looks. Default 2s.
+	Window time.Duration
+}
+
+// Rollback is how the canary leaves the traffic.
+type Rollback struct {
+	// Auto rolls back when a check fails; false only shows it. Default true.
+	Auto bool
+	// Drain of the canary's requests in flight: "finish" or "immediate". Default "finish".
+	Drain string
+	// DrainTimeout bounds the draining. Default 30s.
+	DrainTimeout time.Duration
+}

@@ -1,0 +1,174 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// The limits of the warnings about speed.
+const (
+	shortRollout = 5 * time.Minute
+	largeFirst   = Percent(2500)
+	largeRise    = Percent(5000)
+	// busyRoute is how many requests a second a plan may take for granted.
+	busyRoute = 100
+)
+
+// warnings looks for what is allowed and seldom meant.
+func (d *decoder) warnings(c *Config) {
+	d.trustWarning(&c.Identity)
+	for i := range c.Routes {
+		r := &c.Routes[i]
+		path := fmt.Sprintf("routes[%d]", i)
+		for j := range i {
+			if hides(&c.Routes[j], r) {
+				d.warnf(path+".name", "%s gets no request: routes[%d] (%s) stands before it and takes all of them; move it up",
+					quote(r.Name), j, quote(c.Routes[j].Name))
+				break
+			}
+		}
+		d.stickyWarnings(r, path)
+		if r.Rollout != nil {
+			d.rolloutWarnings(r, path)
+		}
+	}
+	d.sharedCanaryWarnings(c)
+}
+
+func (d *decoder) trustWarning(id *Identity) {
+	if len(id.Trust) > 0 {
+		return
+	}
+	for _, list := range []struct {
+		name    string
+		sources []Source
+	}{{"key", id.Key}, {"email", id.Email}, {"segment", id.Segment}} {
+		for i, s := range list.sources {
+			if s.Header != "" {
+				d.warnf(fmt.Sprintf("identity.%s[%d].header", list.name, i),
+					"%s is stripped from every request, as identity.trust is empty; list the peers that set it", quote(s.Header))
+			}
+		}
+	}
+}
+
+func (d *decoder) stickyWarnings(r *Route, path string) {
+	if len(r.Sticky.By) == 0 && divides(r) {
+		d.warnf(path, "users change between versions from request to request, as there is no sticky; write sticky: {by: cookie}")
+	}
+	for _, source := range []string{"cookie", "header", "query"} {
+		if d.has(path+".sticky."+source) && !slices.Contains(r.Sticky.By, source) {
+			d.warnf(path+".sticky."+source, "says nothing, as %s is not in sticky.by", source)
+		}
+	}
+}
+
+// divides says whether some weight is strictly between 0 and 100 %.
+func divides(r *Route) bool {
+	for _, w := range r.Weights {
+		if w > 0 && w < Full {
+			return true
+		}
+	}
+	return r.Rollout != nil && (len(r.Rollout.Steps) > 0 || r.Rollout.BakeStable > 0 && r.Rollout.Bake > 0)
+}
+
+func (d *decoder) rolloutWarnings(r *Route, path string) {
+	at := path + ".rollout"
+	d.speedWarnings(r.Rollout, at)
+	for _, name := range []string{r.Rollout.Stable, r.Rollout.Canary} {
+		if b := findBackend(r, name); b != nil && b.HealthCheck == nil {
+			d.warnf(path+".backends."+name, "has no health check, so only failed requests show that it is down; write healthCheck: {path: /healthz}")
+		}
+	}
+	dry := true
+	for _, c := range r.Rollout.Analysis.Checks {
+		dry = dry && c.DryRun
+	}
+	switch {
+	case dry:
+		d.warnf(at+".analysis.checks", "no check would roll back: every one is dryRun; take dryRun from one")
+	case !r.Rollout.Rollback.Auto:
+		d.warnf(at+".rollback.auto", "false: no check would roll back, and decision is auto, so nobody is asked; remove it")
+	}
+}
+
+func (d *decoder) speedWarnings(r *Rollout, at string) {
+	var all time.Duration
+	var before Percent
+	for i, s := range r.Steps {
+		all += s.Hold
+		step := d.stepPath(at, i)
+		d.holdWarning(s, step)
+		switch {
+		case i == 0 && s.Weight > largeFirst:
+			d.warnf(step, "the first step gives the canary %s at once; begin at %s or less", s.Weight, largeFirst)
+		case i > 0 && s.Weight-before > largeRise:
+			d.warnf(step, "a rise from %s to %s; rise by at most 50 points", before, s.Weight)
+		}
+		before = s.Weight
+	}
+	switch {
+	case before == 0:
+		d.warnf(d.stepPath(at, 0), "the first step gives the canary 100%% at once; begin at %s or less", largeFirst)
+	case Full-before > largeRise:
+		d.warnf(d.stepPath(at, len(r.Steps)), "a rise from %s to 100%%; rise by at most 50 points", before)
+	}
+	if all += r.Bake; all < shortRollout {
+		d.warnf(d.stepPath(at, -1), "the whole rollout takes %s at least, too short to see what is slow to break; plan for %s or more",
+			inWords(all), inWords(shortRollout))
+	}
+}
+
+// holdWarning: at a step's weight, its requests come in its hold only on a route that is busy enough.
+func (d *decoder) holdWarning(s Step, step string) {
+	if s.MinRequests == 0 || s.Weight == 0 {
+		return
+	}
+	needed := float64(s.MinRequests) * float64(Full) / float64(s.Weight)
+	if s.Hold <= 0 {
+		d.warnf(step, "no hold: the checks' %d requests are what the step waits for; write a hold", s.MinRequests)
+		return
+	}
+	if rate := needed / s.Hold.Seconds(); rate > busyRoute {
+		d.warnf(step, "a hold of %s is too short for %d canary requests at %s, unless the route has %.0f requests/s; hold longer",
+			inWords(s.Hold), s.MinRequests, s.Weight, rate)
+	}
+}
+
+// stepPath is the file's step, or the steps, the preset or the rollout where it is not in the file.
+func (d *decoder) stepPath(at string, i int) string {
+	if step := fmt.Sprintf("%s.steps[%d]", at, i); d.has(step) {
+		return step
+	}
+	for _, name := range []string{".steps", ".preset"} {
+		if d.has(at + name) {
+			return at + name
+		}
+	}
+	return at
+}
+
+// sharedCanaryWarnings: two rollouts that move the same processes judge them apart.
+func (d *decoder) sharedCanaryWarnings(c *Config) {
+	first := map[string]int{}
+	for i := range c.Routes {
+		r := &c.Routes[i]
+		if r.Rollout == nil {
+			continue
+		}
+		b := findBackend(r, r.Rollout.Canary)
+		for _, e := range b.Endpoints {
+			j, taken := first[canonical(e)]
+			if !taken {
+				first[canonical(e)] = i
+				continue
+			}
+			d.warnf(fmt.Sprintf("routes[%d].backends.%s.endpoints", i, b.Name),
+				"%s is the canary of routes[%d] (%s) too: two rollouts try it and don't know of each other (rollout.group is not built yet)",
+				quote(e), j, quote(c.Routes[j].Name))
+			break
+		}
+	}
+}
