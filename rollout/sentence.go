@@ -1,0 +1,202 @@
+package rollout
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/analysis"
+)
+
+// The sentences that head decisions. They say what was done, after how long, on which numbers, and what the limit is.
+
+func (r Role) name() string { return fmt.Sprintf("%s (%s)", r.Backend, r.Version) }
+
+func by(c *Command) string {
+	if c.Actor == "" {
+		return ""
+	}
+	return " by " + c.Actor
+}
+
+// since is when something happened: "4.8 s after the 5% step".
+func (m *machine) since() string {
+	age := span(time.Duration(m.Age))
+	switch m.base() {
+	case Waiting:
+		return age + " after the start"
+	case Baking:
+		return age + " into the bake"
+	default:
+		return fmt.Sprintf("%s after the %s step", age, m.Weight)
+	}
+}
+
+func (m *machine) started() string {
+	return fmt.Sprintf("Started %s on %s at %s: %s.", m.Canary.Version, m.Canary.Backend, m.shown(), m.needs())
+}
+
+func (m *machine) begun() string {
+	return fmt.Sprintf("Advanced to %s: %s is healthy; %s.", m.shown(), m.Canary.Backend, m.needs())
+}
+
+// needs is what the present step asks for.
+func (m *machine) needs() string {
+	step := m.plan.Rollout.at(&m.State)
+	if m.base() == Baking {
+		return fmt.Sprintf("it is watched for %s", span(step.Hold))
+	}
+	return fmt.Sprintf("it needs %s, %s and passing checks", span(step.Hold), requests(max(step.MinRequests, 1)))
+}
+
+func requests(n uint64) string {
+	if n == 1 {
+		return "1 request"
+	}
+	return thousands(n) + " requests"
+}
+
+// passed is why a step is over.
+func (m *machine) passed(r *Rollout) string {
+	s := fmt.Sprintf("after %s and %s canary requests", span(time.Duration(m.Held)), thousands(m.Requests))
+	if c := m.clauses(r); c != "" {
+		s += " " + c
+	}
+	return s
+}
+
+func (m *machine) promoted() string {
+	s := fmt.Sprintf("Promoted %s on %s to 100%%", m.Canary.Version, m.Canary.Backend)
+	if m.base() != Baking {
+		return s + ": the plan has no bake."
+	}
+	s += fmt.Sprintf(": after a bake of %s", span(time.Duration(m.Held)))
+	if c := m.clauses(m.plan.Rollout); c != "" {
+		s += " " + c
+	}
+	return s + "."
+}
+
+// clauses are the numbers of all checks that decide.
+func (m *machine) clauses(r *Rollout) string {
+	var parts []string
+	for _, v := range m.Checks {
+		if !v.DryRun && v.Samples > 0 {
+			parts = append(parts, clause(r, v))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (m *machine) worse(r *Rollout, v Verdict) string {
+	return fmt.Sprintf("Rolled back %s: %s.", m.since(), clause(r, v))
+}
+
+// clause is a verdict in words.
+func clause(r *Rollout, v Verdict) string {
+	if v.Metric == analysis.ErrorRate {
+		return fmt.Sprintf("the canary failed %s, stable %s; limit %s",
+			failures(v.Bad, v.Samples, " requests"), failures(v.StableBad, v.StableSamples, ""), percent(v.Limit))
+	}
+	name := "mean latency"
+	for _, c := range r.Checks {
+		if c.Name == v.Name && c.QuantileName != "" && c.Quantile > 0 {
+			name = c.QuantileName
+		}
+	}
+	value := millis(v.Value)
+	if v.Verdict == analysis.Fail && value == millis(v.Limit) {
+		value = "above " + value // requests that have not ended yet: how long they take is not known
+	}
+	s := fmt.Sprintf("the canary's %s was %s over %s, stable's %s over %s",
+		name, value, requests(v.Samples), millis(v.StableValue), thousands(v.StableSamples))
+	if v.Limit > 0 {
+		s += "; limit " + millis(v.Limit)
+	}
+	return s
+}
+
+// failures is "7 of 207 requests (3.4%)".
+func failures(bad, n uint64, what string) string {
+	rate := 0.0
+	if n > 0 {
+		rate = 100 * float64(bad) / float64(n)
+	}
+	return fmt.Sprintf("%s of %s%s (%s)", thousands(bad), thousands(n), what, percent(rate))
+}
+
+func (m *machine) tripped(on *analysis.AbortOn, e *analysis.Evidence) string {
+	c, s := e.Canary.Abort, e.Stable.Abort
+	return fmt.Sprintf("Rolled back %s: in the last %s the canary failed %s, stable %s; abortOn is %s.",
+		m.since(), span(on.Window), failures(c.Errors, c.Requests, " requests"), failures(s.Errors, s.Requests, ""), percent(on.ErrorRate))
+}
+
+func (m *machine) unreachable(e *analysis.Evidence) string {
+	return fmt.Sprintf("Rolled back %s: %s in a row found no connection to the canary while stable answered.",
+		m.since(), requests(uint64(e.Canary.Unreachable)))
+}
+
+func (m *machine) unavailable() string {
+	if m.Outages > maxOutages {
+		return fmt.Sprintf("Rolled back %s: %s had no healthy endpoint for the %s time in this attempt.",
+			m.since(), m.Canary.Backend, ordinal(m.Outages))
+	}
+	return fmt.Sprintf("Rolled back: %s had no healthy endpoint for %s.", m.Canary.Backend, span(time.Duration(m.Away)))
+}
+
+func ordinal(n int) string {
+	if n == 3 {
+		return "third"
+	}
+	return strconv.Itoa(n) + "th"
+}
+
+func (m *machine) drained() string {
+	if m.in.InFlight > 0 {
+		return fmt.Sprintf("The canary still had %s in flight after %s: they are left to end by themselves.",
+			requests(uint64(m.in.InFlight)), span(time.Duration(m.Away)))
+	}
+	return fmt.Sprintf("The canary's last request ended %s after it was taken off the traffic.", span(time.Duration(m.Away)))
+}
+
+// span is a duration for reading: "0.4 s", "31 s", "15 min", "2.5 h".
+func span(d time.Duration) string {
+	short := func(v float64, unit string) string {
+		if v < 10 {
+			return strconv.FormatFloat(float64(int(v*10+0.5))/10, 'f', -1, 64) + " " + unit
+		}
+		return strconv.FormatFloat(v, 'f', 0, 64) + " " + unit
+	}
+	switch {
+	case d < 2*time.Minute:
+		return short(d.Seconds(), "s")
+	case d < 2*time.Hour:
+		return short(d.Minutes(), "min")
+	default:
+		return short(d.Hours(), "h")
+	}
+}
+
+// percent shows one decimal, and one digit of what is smaller: "3.4%", "0.2%", "5%", "0.04%".
+func percent(v float64) string {
+	if v < 0.1 {
+		return strconv.FormatFloat(v, 'g', 1, 64) + "%"
+	}
+	return strconv.FormatFloat(float64(int(v*10+0.5))/10, 'f', -1, 64) + "%"
+}
+
+func millis(v float64) string {
+	if v < 10 {
+		return strconv.FormatFloat(float64(int(v*10+0.5))/10, 'f', -1, 64) + " ms"
+	}
+	return thousands(uint64(v+0.5)) + " ms"
+}
+
+func thousands(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
