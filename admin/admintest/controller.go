@@ -1,0 +1,63 @@
+package admintest
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"sluice/rollout"
+)
+
+// Controller is a rollout that remembers its commands and changes only when Set is called. State, Journal and Err are set before the
+// first request, and by Set afterwards.
+type Controller struct {
+	mu      sync.Mutex
+	State   rollout.Status
+	Journal []rollout.Decision // newest first
+	// Err is what Do answers, when not nil.
+	Err      error
+	commands []rollout.Command
+	looks    int
+	// OnLook is called, when not nil, at each look at the state, with their number from 1, and may change s.
+	OnLook func(look int, s *rollout.Status)
+}
+
+// Do implements admin.Controller.
+func (c *Controller) Do(_ context.Context, command rollout.Command) (rollout.Status, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.commands = append(c.commands, command)
+	return c.State, c.Err
+}
+
+// Status implements admin.Controller.
+func (c *Controller) Status() rollout.Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looks++
+	if c.OnLook != nil {
+		c.OnLook(c.looks, &c.State)
+	}
+	return c.State
+}
+
+// Decisions implements admin.Controller.
+func (c *Controller) Decisions(limit int) []rollout.Decision {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.Journal[:min(limit, len(c.Journal))])
+}
+
+// Commands are those that Do took, in order.
+func (c *Controller) Commands() []rollout.Command {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.commands)
+}
+
+// Set changes the controller while it is being looked at.
+func (c *Controller) Set(change func(*Controller)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(c)
+}

@@ -1,0 +1,49 @@
+package admin
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// families are the metrics' names, helps and labels. Label values come from the configuration and from fixed lists only.
+type families struct {
+	requests, duration, inFlight, endpointUp, weight, traffic *prometheus.Desc
+	selections, retries, upstreamErrors, clientErrors         *prometheus.Desc
+	phase, step, info, paused, waiting, transitions, rollouts *prometheus.Desc
+	verdict, value, limit                                     *prometheus.Desc
+	reloads, lastReload, build                                *prometheus.Desc
+	all                                                       []*prometheus.Desc
+}
+
+func newFamilies() *families {
+	f := &families{}
+	add := func(name, help string, labels ...string) *prometheus.Desc {
+		d := prometheus.NewDesc("sluice_"+name, help, labels, nil)
+		f.all = append(f.all, d)
+		return d
+	}
+	f.requests = add("requests_total", "Answers to clients, by the backend whose answer it was; both empty where no route matched.",
+		"route", "backend", "code", "method")
+	f.duration = add("request_duration_seconds", "Time from a request's head to the last byte of its answer; bucket limits are exact to 3 %.",
+		"route", "backend")
+	f.inFlight = add("backend_requests_in_flight", "Requests at the backend now.", "route", "backend")
+	f.endpointUp = add("backend_endpoint_up", "1 when the endpoint is healthy, or unchecked.", "route", "backend", "endpoint")
+	f.weight = add("backend_weight_ratio", "The share of the route's traffic that the backend is to get.", "route", "backend")
+	f.traffic = add("backend_traffic_ratio", "The share of the route's requests that the backend got in the last 30 s; absent without any.",
+		"route", "backend")
+	f.selections = add("selections_total", "Requests by what chose their backend.", "route", "backend", "reason")
+	f.retries = add("retries_total", "Requests sent to a backend again.", "route", "backend", "reason")
+	f.upstreamErrors = add("upstream_errors_total", "What went wrong between the proxy and a backend.", "route", "backend", "kind")
+	f.clientErrors = add("client_errors_total", "What clients did wrong; it never counts against a backend.", "kind")
+	f.phase = add("rollout_phase", "1 for the rollout's phase, 0 for the others.", "route", "phase")
+	f.step = add("rollout_step", "The attempt's step; the weights count from 1, 0 is before the first.", "route")
+	f.info = add("rollout_info", "1 for the latest attempt and its pair of versions.", "route", "attempt", "stable_version", "canary_version")
+	f.paused = add("rollout_paused", "1 for the reason of a pause.", "route", "reason")
+	f.waiting = add("rollout_waiting", "1 for what the attempt waits for.", "route", "for")
+	f.transitions = add("rollout_transitions_total", "Changes of phase since the process started.", "route", "from", "to", "reason")
+	f.rollouts = add("rollouts_total", "Attempts that ended since the process started.", "route", "outcome")
+	f.verdict = add("check_verdict", "-1 fail, 0 insufficient, 1 pass.", "route", "check")
+	f.value = add("check_value", "What a check measures, in its own unit (percent, ms).", "route", "check", "backend")
+	f.limit = add("check_limit", "A check's limit for the canary, in its own unit (percent, ms).", "route", "check", "backend")
+	f.reloads = add("config_reloads_total", "Times the configuration was read.", "result")
+	f.lastReload = add("config_last_reload_success_timestamp_seconds", "When the configuration in force was read.")
+	f.build = add("build_info", "1 for this binary.", "version", "revision", "goversion")
+	return f
+}
