@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"sync"
@@ -95,7 +96,7 @@ func (x *exchange) run() bool {
 // readHead reads until the head is whole. The rest of what was read stays unread.
 func (x *exchange) readHead() error {
 	in, limits := &x.client.in, &x.front.Limits
-	limit := headLimits{bytes: limits.HeaderBytes, fields: limits.HeaderCount}
+	limit := headLimits{bytes: orUnlimited(limits.HeaderBytes), fields: orUnlimited(limits.HeaderCount)}
 	for first := true; ; first = false {
 		n, err := x.head.scan(in.unread(), limit)
 		if err != nil {
@@ -112,6 +113,13 @@ func (x *exchange) readHead() error {
 			return err
 		}
 	}
+}
+
+func orUnlimited(limit int) int {
+	if limit == 0 {
+		return math.MaxInt
+	}
+	return limit
 }
 
 // begin notes what is needed of a request whose head is whole.

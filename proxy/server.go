@@ -22,7 +22,7 @@ type Config struct {
 	// Process counts what belongs to no route, NoRoute the requests that none matched.
 	Process *metrics.Process
 	NoRoute *metrics.Meter
-	// Sweeper watches the clients' connections. Who made it runs it.
+	// Sweeper watches all connections, to clients and to backends. Who made it runs it.
 	Sweeper *sock.Sweeper
 	// Panicked is told of a bug that a request met, with the stack. The request is answered with 502.
 	Panicked func(value any, stack []byte)
@@ -92,7 +92,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	s.each(func(c *client) { c.sock.Cut() })
+	s.Sweeper.CutAll() // those to backends too: a request may wait for either side
 	<-done
 	return ctx.Err()
 }

@@ -80,6 +80,13 @@ func (w *Sweeper) sweep(now metrics.Instant) {
 	}
 }
 
+// CutAll cuts every socket there is: the end of all waiting.
+func (w *Sweeper) CutAll() {
+	for i := range w.shards {
+		w.shards[i].each((*Sock).Cut)
+	}
+}
+
 // each calls f on every open socket of the shard while none can leave it.
 func (sh *shard) each(f func(*Sock)) {
 	sh.mu.Lock()

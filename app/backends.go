@@ -1,0 +1,128 @@
+package app
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"sync"
+
+	"sluice/backend"
+	"sluice/config"
+	"sluice/metrics"
+	"sluice/sock"
+)
+
+// backendName says which backend of which route.
+type backendName struct{ route, backend string }
+
+// runningBackend is a backend whose health is being checked.
+type runningBackend struct {
+	*backend.Backend
+	config config.Backend
+	stop   context.CancelFunc
+	done   chan struct{}
+}
+
+// backends are those in force, with their meters. A reload keeps what has not changed: connections, health and counts.
+type backends struct {
+	sweeper *sock.Sweeper
+	running map[backendName]*runningBackend
+
+	mu     sync.Mutex // guards meters: controllers ask for theirs while a reload adds others
+	meters map[backendName]*metrics.Meter
+}
+
+func newBackends(sweeper *sock.Sweeper) *backends {
+	return &backends{sweeper: sweeper, running: map[backendName]*runningBackend{}, meters: map[backendName]*metrics.Meter{}}
+}
+
+// plan makes the backends of a configuration that are not running as they are described there. Nothing is started or stopped.
+func (s *backends) plan(cfg *config.Config) (map[backendName]*runningBackend, error) {
+	next := map[backendName]*runningBackend{}
+	for i := range cfg.Routes {
+		r := &cfg.Routes[i]
+		for j := range r.Backends {
+			name, c := backendName{r.Name, r.Backends[j].Name}, r.Backends[j]
+			if old := s.running[name]; old != nil && reflect.DeepEqual(old.config, c) {
+				next[name] = old
+				continue
+			}
+			b, err := backend.New(backendConfig(&c, s.sweeper))
+			if err != nil {
+				return nil, err
+			}
+			next[name] = &runningBackend{Backend: b, config: c}
+		}
+	}
+	return next, nil
+}
+
+// adopt starts what plan has made and returns what is no longer used, to be stopped when no request is sent to it any more.
+func (s *backends) adopt(next map[backendName]*runningBackend) (unused []*runningBackend) {
+	for name, b := range s.running {
+		if next[name] != b {
+			unused = append(unused, b)
+		}
+	}
+	for _, b := range next {
+		if b.done == nil {
+			b.start()
+		}
+	}
+	s.mu.Lock()
+	maps.DeleteFunc(s.meters, func(name backendName, _ *metrics.Meter) bool { return next[name] == nil })
+	s.mu.Unlock()
+	s.running = next
+	return unused
+}
+
+// meter is the one of that name, made when it is first asked for.
+func (s *backends) meter(name backendName) *metrics.Meter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.meters[name]
+	if m == nil {
+		m = metrics.New(metrics.Config{Blocks: true})
+		s.meters[name] = m
+	}
+	return m
+}
+
+func (b *runningBackend) start() {
+	ctx, stop := context.WithCancel(context.Background())
+	b.stop, b.done = stop, make(chan struct{})
+	go func() {
+		defer close(b.done)
+		_ = b.Run(ctx)
+	}()
+}
+
+func stopAll(list []*runningBackend) {
+	for _, b := range list {
+		b.stop()
+	}
+	for _, b := range list {
+		<-b.done
+	}
+}
+
+func backendConfig(c *config.Backend, sweeper *sock.Sweeper) backend.Config {
+	out := backend.Config{
+		Name: c.Name, Version: c.Version, Endpoints: c.Endpoints, Sweeper: sweeper,
+		ConnectTimeout: c.Timeouts.Connect,
+		Timeouts:       backend.Timeouts{FirstByte: c.Timeouts.FirstByte, Idle: c.Timeouts.Idle},
+		MaxIdle:        c.Connections.MaxIdlePerEndpoint, MaxOpen: c.Connections.Max, IdleTimeout: c.Connections.IdleTimeout,
+	}
+	switch c.LoadBalancing {
+	case "roundRobin":
+		out.Balancing = backend.RoundRobin
+	case "random":
+		out.Balancing = backend.Random
+	}
+	if h := c.HealthCheck; h != nil {
+		out.Health = &backend.HealthCheck{
+			Path: h.Path, Interval: h.Interval, Timeout: h.Timeout, UnhealthyAfter: h.UnhealthyAfter, HealthyAfter: h.HealthyAfter,
+		}
+	}
+	return out
+}

@@ -1,0 +1,103 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"sluice/admin"
+	"sluice/config"
+	"sluice/proxy"
+	"sluice/rollout"
+	"sluice/router"
+	"sluice/selector"
+)
+
+// explain answers where a request would go under the table, and why.
+func explain(t *router.Table, cfg *config.Config, q admin.ExplainRequest) (admin.Explanation, error) {
+	if q.Route != "" && t.Route(q.Route) == nil {
+		return admin.Explanation{}, &rollout.Invalid{Reason: fmt.Sprintf("there is no route %q", q.Route)}
+	}
+	head, err := questionHead(&q)
+	if err != nil {
+		return admin.Explanation{}, &rollout.Invalid{Reason: err.Error()}
+	}
+	from := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	if q.From != "" {
+		if from, err = netip.ParseAddr(q.From); err != nil {
+			return admin.Explanation{}, &rollout.Invalid{Reason: fmt.Sprintf("from: %q is not an IP address", q.From)}
+		}
+	}
+	question := proxy.Question{Head: head, From: from, Route: q.Route}
+	if len(cfg.Listeners) > 0 {
+		question.Front = front(&cfg.Listeners[0])
+	}
+	a, err := proxy.Explain(t, question)
+	if err != nil {
+		return admin.Explanation{}, &rollout.Invalid{Reason: err.Error()}
+	}
+	if a.Route == nil {
+		return admin.Explanation{Detail: "no route takes this request: it gets 404"}, nil
+	}
+	return admin.Explanation{
+		Route: a.Route.Name, Backend: a.Route.Backends[a.Choice.Backend].Name(), Reason: a.Choice.Reason.String(),
+		Detail: detail(&a),
+	}, nil
+}
+
+// questionHead writes the request as a client would.
+func questionHead(q *admin.ExplainRequest) ([]byte, error) {
+	method := q.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	target := q.URL
+	if target == "" {
+		target = "/"
+	}
+	u, err := url.Parse(target)
+	if err != nil {
+		return nil, fmt.Errorf("url: %q can't be parsed; write it like http://shop.example.com/checkout", q.URL)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n", method, u.RequestURI())
+	hasHost := false
+	for _, name := range slices.Sorted(maps.Keys(q.Headers)) {
+		hasHost = hasHost || strings.EqualFold(name, "host")
+		fmt.Fprintf(&b, "%s: %s\r\n", name, q.Headers[name])
+	}
+	if !hasHost {
+		fmt.Fprintf(&b, "Host: %s\r\n", u.Host)
+	}
+	return []byte(b.String() + "\r\n"), nil
+}
+
+// detail is the reason in words.
+func detail(a *proxy.Answer) string {
+	split := a.Route.Selector.Split()
+	shares := fmt.Sprintf("the canary has %s of %s", rollout.Weight(split.CanaryWeight), rollout.Weight(split.PairWeight))
+	if split.Canary < 0 {
+		shares = "there is no canary"
+	}
+	switch a.Choice.Reason {
+	case selector.Sticky:
+		return "the user's key decides; " + shares
+	case selector.Weight:
+		return "drawn at random by weight; " + shares
+	case selector.Fallback:
+		return "the chosen backend is unavailable"
+	case selector.Internal:
+		return fmt.Sprintf("a rule for internal users takes it (email %q)", a.Email)
+	case selector.Beta:
+		return fmt.Sprintf("a beta list has the user (key %q)", a.Key)
+	case selector.Segment:
+		return fmt.Sprintf("a segment rule takes it (segments %q)", a.Segment)
+	case selector.Match:
+		return "a rule's match takes it"
+	}
+	return a.Choice.Reason.String()
+}

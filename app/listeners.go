@@ -1,0 +1,110 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"sluice/config"
+	"sluice/proxy"
+)
+
+// listen opens an address, host:port or unix:PATH. The error says what to do.
+func listen(what, address string) (net.Listener, error) {
+	path, unix := strings.CutPrefix(address, "unix:")
+	if unix {
+		return listenUnix(what, path)
+	}
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		return l, nil
+	}
+	hint := "give it another address"
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		hint = "another process has it: stop that one, or give this one another address"
+	case errors.Is(err, os.ErrPermission):
+		hint = "ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or take a higher port"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		hint = "this machine does not have that address: give one that it has"
+	}
+	return nil, fmt.Errorf("%s: listen on %s: %w; %s", what, address, cause(err), hint)
+}
+
+// listenUnix opens a unix socket. One that a process left behind when it was killed is replaced, one that answers is not.
+func listenUnix(what, path string) (net.Listener, error) {
+	if c, err := net.Dial("unix", path); err == nil {
+		_ = c.Close()
+		return nil, fmt.Errorf("%s: listen on unix:%s: another process has it: stop that one, or give this one another path", what, path)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
+		_ = os.Remove(path)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: listen on unix:%s: %w; check that its folder exists and can be written to", what, path, cause(err))
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("%s: restrict unix:%s to its owner: %w", what, path, err)
+	}
+	return l, nil
+}
+
+// cause is the system's word, without what we say ourselves.
+func cause(err error) error {
+	var call *os.SyscallError
+	if errors.As(err, &call) {
+		return call.Err
+	}
+	return err
+}
+
+// listeners are the sockets for clients, by address: a reload keeps those whose address stays.
+type listeners map[string]*proxy.Listener
+
+// open gives the sockets of a configuration: those that are open already, and new ones. On an error nothing has changed.
+func (ls listeners) open(cfg *config.Config) (listeners, error) {
+	next := listeners{}
+	for i := range cfg.Listeners {
+		c := &cfg.Listeners[i]
+		if l := ls[c.Address]; l != nil {
+			next[c.Address] = l
+			continue
+		}
+		l, err := listen(fmt.Sprintf("listener %q", c.Name), c.Address)
+		if err != nil {
+			next.closeExcept(ls)
+			return nil, err
+		}
+		next[c.Address] = proxy.NewListener(l, front(c))
+	}
+	return next, nil
+}
+
+// closeExcept closes those that others does not have.
+func (ls listeners) closeExcept(others listeners) {
+	for address, l := range ls {
+		if others[address] == nil {
+			_ = l.Close()
+		}
+	}
+}
+
+func (ls listeners) configure(cfg *config.Config) {
+	for i := range cfg.Listeners {
+		c := &cfg.Listeners[i]
+		ls[c.Address].Configure(front(c))
+	}
+}
+
+func front(c *config.Listener) proxy.Front {
+	l := &c.Limits
+	return proxy.Front{Name: c.Name, TrustedProxies: c.TrustedProxies, Limits: proxy.Limits{
+		HeaderBytes: int(l.HeaderBytes), HeaderCount: l.HeaderCount, HeaderTimeout: l.HeaderTimeout, IdleTimeout: l.IdleTimeout,
+		BodyRate: l.BodyRate, BodyBytes: l.BodyBytes, Connections: l.Connections, ConnectionsPerIP: l.ConnectionsPerIP,
+	}}
+}

@@ -1,0 +1,60 @@
+package app
+
+import (
+	"math"
+
+	"sluice/admin"
+	"sluice/rollout"
+	"sluice/router"
+)
+
+var _ admin.Proxy = (*App)(nil)
+
+// Ready says whether the process takes new traffic.
+func (a *App) Ready() bool { return a.ready.Load() }
+
+// Reloads counts the configurations that were read.
+func (a *App) Reloads() admin.Reloads { return a.reloads.read() }
+
+// Routes are all routes as they are now.
+func (a *App) Routes() []admin.Route {
+	table, parts, cfg := a.live.Load(), *a.parts.Load(), a.config.Load()
+	if table == nil || cfg == nil {
+		return nil
+	}
+	rollouts := map[string]bool{}
+	for i := range cfg.Routes {
+		rollouts[cfg.Routes[i].Name] = cfg.Routes[i].Rollout != nil
+	}
+	out := make([]admin.Route, 0, len(table.Routes))
+	for _, r := range table.Routes {
+		view := admin.Route{Name: r.Name, Generation: table.Generation, Backends: a.views(r), Rollout: rollouts[r.Name]}
+		if p := parts[r.Name]; p != nil {
+			view.Control = p.Controller
+		}
+		out = append(out, view)
+	}
+	return out
+}
+
+func (a *App) views(r *router.Route) []admin.Backend {
+	by, moved := a.applier.routing(r.Name)
+	var out []admin.Backend
+	for i, b := range r.Backends {
+		weight := rollout.Full
+		if moved {
+			weight = rollout.Weight(math.Round(by.Share(b.Name()) * float64(rollout.Full)))
+		}
+		view := admin.Backend{Name: b.Name(), Version: b.Version(), Weight: weight, Meter: r.Meters[i]}
+		for _, e := range b.Endpoints() {
+			view.Endpoints = append(view.Endpoints, admin.Endpoint{URL: e.URL(), Healthy: e.Healthy(), InFlight: e.InFlight()})
+		}
+		out = append(out, view)
+	}
+	return out
+}
+
+// Explain says where a request would go.
+func (a *App) Explain(q admin.ExplainRequest) (admin.Explanation, error) {
+	return explain(a.live.Load(), a.config.Load(), q)
+}
