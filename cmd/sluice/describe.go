@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/admin"
+	"sluice/rollout"
+)
+
+// describe is a rollout's state in one line.
+func describe(s rollout.Status) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", s.Route, s.Phase)
+	if s.Reason != "" {
+		fmt.Fprintf(&b, " (%s)", s.Reason)
+	}
+	if s.Step > 0 {
+		fmt.Fprintf(&b, ", step %d of %d", s.Step, s.Steps)
+	}
+	if s.Attempt != "" {
+		fmt.Fprintf(&b, ", %s at %s", canary(s.Canary), s.Weight)
+	}
+	switch s.WaitingFor {
+	case "":
+	case "hold":
+		fmt.Fprintf(&b, ", waiting for hold: %s of %s", time.Duration(s.Held).Round(time.Second), time.Duration(s.HoldNeeded))
+	case "requests":
+		fmt.Fprintf(&b, ", waiting for requests: %d needed", s.RequestsNeeded)
+	default:
+		fmt.Fprintf(&b, ", waiting for %s", s.WaitingFor)
+	}
+	return b.String()
+}
+
+// canary names who is on trial, each word once: "canary 1.42.0", "canary green 1.42.0".
+func canary(r rollout.Role) string {
+	text := "canary"
+	for _, word := range []string{r.Backend, r.Version} {
+		if word != "" && word != "canary" {
+			text += " " + word
+		}
+	}
+	return text
+}
+
+// describeRoute writes a route's state, its backends, its checks and the last decision.
+func describeRoute(w io.Writer, r admin.RouteObject) {
+	if r.Rollout == nil {
+		_, _ = fmt.Fprintf(w, "%s: no rollout\n", r.Name)
+	} else {
+		_, _ = fmt.Fprintln(w, describe(*r.Rollout))
+	}
+	table(w, "  ", backendRows(r))
+	if r.Rollout == nil {
+		return
+	}
+	if len(r.Rollout.Checks) > 0 {
+		table(w, "  ", checkRows(r.Rollout.Checks))
+	}
+	if d := r.Rollout.LastDecision; d != nil {
+		_, _ = fmt.Fprintf(w, "  last: %s  %s by %s: %s\n", d.At.Local().Format(time.DateTime), d.Action, d.Actor, d.Sentence)
+	}
+}
+
+func backendRows(r admin.RouteObject) [][]string {
+	rows := [][]string{{"BACKEND", "VERSION", "WEIGHT", "ENDPOINTS UP", "REQUESTS", "ERRORS", "MEAN", "P50", "P95", "P99"}}
+	for _, b := range r.Backends {
+		up := 0
+		for _, e := range b.Endpoints {
+			if e.Healthy {
+				up++
+			}
+		}
+		rows = append(rows, []string{
+			b.Name, orDash(b.Version), b.Weight.String(), fmt.Sprintf("%d of %d", up, len(b.Endpoints)),
+			strconv.FormatUint(b.Requests, 10), fmt.Sprintf("%d (%s%%)", b.Errors, number(b.ErrorRate)),
+			lasted(b, b.Latency.Mean), lasted(b, b.Latency.P50), lasted(b, b.Latency.P95), lasted(b, b.Latency.P99),
+		})
+	}
+	return rows
+}
+
+func checkRows(checks []rollout.Verdict) [][]string {
+	rows := [][]string{{"CHECK", "VERDICT", "CANARY", "STABLE", "LIMIT", "SAMPLES", "STABLE SAMPLES"}}
+	for _, c := range checks {
+		unit := c.Unit
+		if unit == "percent" {
+			unit = "%"
+		}
+		verdict := c.Verdict
+		if c.DryRun {
+			verdict += " (dry run)"
+		}
+		rows = append(rows, []string{
+			c.Name, verdict, number(c.Value) + unit, number(c.StableValue) + unit, number(c.Limit) + unit,
+			strconv.FormatUint(c.Samples, 10), strconv.FormatUint(c.StableSamples, 10),
+		})
+	}
+	return rows
+}
+
+// lasted is a latency, or a dash before the first request.
+func lasted(b admin.BackendObject, d rollout.Duration) string {
+	if b.Requests == 0 {
+		return "-"
+	}
+	return time.Duration(d).String()
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// number is a measured value with at most two decimals, or three digits where it is small.
+func number(v float64) string {
+	if v != 0 && v > -0.1 && v < 0.1 {
+		return strconv.FormatFloat(v, 'g', 3, 64)
+	}
+	return strings.TrimSuffix(strings.TrimRight(strconv.FormatFloat(v, 'f', 2, 64), "0"), ".")
+}

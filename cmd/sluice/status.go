@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sluice/admin"
+	"sluice/admin/client"
+)
+
+// pollInterval is how often --watch and --wait look.
+const pollInterval = 500 * time.Millisecond
+
+// status is one call of the command.
+type status struct {
+	*remote
+	watch, wait bool
+	timeout     time.Duration
+	shown       string // what --watch showed last, to show only what is new
+}
+
+func newStatus(c console) *cobra.Command {
+	s := &status{}
+	cmd := &cobra.Command{
+		Use:   "status [ROUTE]",
+		Short: "Show weights, measurements and the state of rollouts",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if s.timeout != 0 && !s.wait {
+				return errors.New("--timeout needs --wait")
+			}
+			return cobra.MaximumNArgs(1)(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return s.run(cmd.Context(), args) },
+	}
+	s.remote = newRemote(c, cmd)
+	cmd.Flags().BoolVar(&s.watch, "watch", false, "go on showing it; plain lines where the output is no terminal")
+	cmd.Flags().BoolVar(&s.wait, "wait", false, "wait until the attempt ends; exit 6 when it was not promoted")
+	cmd.Flags().DurationVar(&s.timeout, "timeout", 0, "give up waiting after this `duration` (exit 7); 0 is never")
+	perCall(cmd, "watch", "wait", "timeout")
+	return cmd
+}
+
+func (s *status) run(ctx context.Context, args []string) error {
+	api, err := s.client()
+	if err != nil {
+		return err
+	}
+	if s.wait {
+		route, err := routeOf(ctx, api, args, hasRollout)
+		if err != nil {
+			return err
+		}
+		return s.untilEnd(ctx, api, route)
+	}
+	for {
+		list, err := routes(ctx, api, args)
+		if err != nil {
+			return err
+		}
+		if !s.watch {
+			return s.once(list, len(args) > 0)
+		}
+		s.show(list)
+		if pause(ctx) != nil {
+			return nil
+		}
+	}
+}
+
+// routes are those asked for.
+func routes(ctx context.Context, api *client.Client, args []string) (admin.RouteList, error) {
+	if len(args) == 0 {
+		return api.Routes(ctx)
+	}
+	one, err := api.Route(ctx, args[0])
+	return admin.RouteList{Routes: []admin.RouteObject{one}}, err
+}
+
+// once prints the routes: one that was named is the route object itself in JSON.
+func (s *status) once(list admin.RouteList, named bool) error {
+	var v any = list
+	if named {
+		v = list.Routes[0]
+	}
+	return s.print(v, func(w io.Writer) { describeAll(w, list) })
+}
+
+func describeAll(w io.Writer, list admin.RouteList) {
+	for i, r := range list.Routes {
+		if i > 0 {
+			_, _ = fmt.Fprintln(w)
+		}
+		describeRoute(w, r)
+	}
+}
+
+// show is one look of --watch: the whole screen anew on a terminal, else a line (of JSON) for each route whose state is new.
+func (s *status) show(list admin.RouteList) {
+	if s.format != "json" && isTerminal(s.w) {
+		_, _ = io.WriteString(s.w, "\x1b[H\x1b[2J")
+		_ = s.once(list, false)
+		return
+	}
+	var now string
+	for _, r := range list.Routes {
+		now += s.line(r)
+	}
+	if now != s.shown {
+		_, _ = io.WriteString(s.w, now)
+		s.shown = now
+	}
+}
+
+func (s *status) line(r admin.RouteObject) string {
+	if s.format == "json" {
+		b, err := json.Marshal(r)
+		if err != nil {
+			panic("bug: a route that is no JSON: " + err.Error())
+		}
+		return string(b) + "\n"
+	}
+	if r.Rollout == nil {
+		text := r.Name + ": no rollout"
+		for _, b := range r.Backends {
+			text += fmt.Sprintf(", %s %s", b.Name, b.Weight)
+		}
+		return text + "\n"
+	}
+	state := *r.Rollout
+	if state.WaitingFor == "hold" {
+		state.WaitingFor = "" // it changes all the time
+	}
+	return describe(state) + "\n"
+}
+
+// pause is the time between two looks; an error when the caller gives up.
+func pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(pollInterval):
+		return nil
+	}
+}
+
+// isTerminal says whether somebody looks at w while it is written.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
