@@ -1,0 +1,95 @@
+package testkit
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// Proxy is a running `sluice run` with a configuration file, ports and a state folder of its own.
+type Proxy struct {
+	*Process
+	// Web is the address of the listener, Admin that of the admin API, both HOST:PORT.
+	Web, Admin string
+	// File is the configuration file, StateDir the folder of its state.
+	File, StateDir string
+}
+
+// Start runs the proxy and waits until it is ready. body is the configuration without version, listeners, admin and state, which are
+// written before it.
+func Start(t testing.TB, body string) *Proxy {
+	t.Helper()
+	p := Prepare(t, body)
+	p.Run(t)
+	p.AwaitReady(t)
+	return p
+}
+
+// Prepare writes the configuration of a proxy and starts nothing.
+func Prepare(t testing.TB, body string) *Proxy {
+	t.Helper()
+	folder := t.TempDir()
+	p := &Proxy{
+		Web: FreeAddress(t), Admin: FreeAddress(t),
+		File: filepath.Join(folder, "sluice.yaml"), StateDir: filepath.Join(folder, "state"),
+	}
+	p.Write(t, body)
+	return p
+}
+
+// PreambleLines is how many lines the file has before the body, for tests that look at positions.
+const PreambleLines = 5
+
+// Write writes the configuration file anew, whole or not at all.
+func (p *Proxy) Write(t testing.TB, body string) {
+	t.Helper()
+	p.WriteWhole(t, fmt.Sprintf("version: 1\nlisteners:\n  - {name: web, address: %q}\nadmin: {address: %q}\nstate: {dir: %q}\n%s",
+		p.Web, p.Admin, p.StateDir, body))
+}
+
+// WriteWhole is Write of a file without the preamble.
+func (p *Proxy) WriteWhole(t testing.TB, text string) {
+	t.Helper()
+	next := p.File + ".next"
+	if err := os.WriteFile(next, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(next, p.File); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Run starts the process, also again after its end, and does not wait for it.
+func (p *Proxy) Run(t testing.TB, args ...string) {
+	t.Helper()
+	p.Process = launch(t, append([]string{"run", "-c", p.File}, args...)...)
+}
+
+// RunWithoutFile runs the proxy with flags alone, on ports of its own, and waits until it is ready. --listen and --admin are added.
+func RunWithoutFile(t testing.TB, args ...string) *Proxy {
+	t.Helper()
+	p := &Proxy{Web: FreeAddress(t), Admin: FreeAddress(t)}
+	p.Process = launch(t, append([]string{"run", "--listen", p.Web, "--admin", p.Admin}, args...)...)
+	p.AwaitReady(t)
+	return p
+}
+
+// AwaitReady waits until /readyz says 200.
+func (p *Proxy) AwaitReady(t testing.TB) {
+	t.Helper()
+	Until(t, Patience, "the proxy to be ready", func() (bool, any) {
+		if p.Ended() {
+			t.Fatalf("the proxy ended before it was ready: %s", p.Stderr())
+		}
+		code, body, err := p.get("/readyz")
+		return code == http.StatusOK, fmt.Sprint(code, " ", body, err)
+	})
+}
+
+// CLI runs a command of the binary against this proxy.
+func (p *Proxy) CLI(t testing.TB, args ...string) Result {
+	t.Helper()
+	return Run(t, append(args, "--admin", p.Admin)...)
+}

@@ -1,0 +1,6 @@
+//go:build race
+
+package testkit
+
+// Race says that the race detector is on: everything is several times slower.
+const Race = true
