@@ -142,7 +142,7 @@ func (b *Backend) Pick(draw uint64) *Endpoint {
 		return first
 	}
 	second := b.from((draw >> 32) % n)
-	if second.inFlight.Load() < first.inFlight.Load() {
+	if second != nil && second.inFlight.Load() < first.inFlight.Load() {
 		return second
 	}
 	return first

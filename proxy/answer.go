@@ -77,7 +77,7 @@ func (h *answerHead) statusLine(content, line []byte) error {
 
 // settle draws the conclusions that need all fields. Equal copies of one Content-Length are one; differing ones are nobody's guess.
 func (h *answerHead) settle(toHEAD bool) error {
-	length, coded, keep := int64(-1), false, false
+	length, coded, keep, closing := int64(-1), false, false, false
 	for i := range h.fields {
 		f := &h.fields[i]
 		switch {
@@ -85,6 +85,9 @@ func (h *answerHead) settle(toHEAD bool) error {
 			n, ok := parseLength(f.value)
 			if !ok || length >= 0 && n != length {
 				return errAnswer
+			}
+			if length >= 0 {
+				f.line = nil // copies go on as one (RFC 9110, section 8.6)
 			}
 			length = n
 		case same(f.name, "transfer-encoding"):
@@ -94,9 +97,10 @@ func (h *answerHead) settle(toHEAD bool) error {
 			coded = true
 		case same(f.name, "connection"):
 			keep = keep || listed(f.value, "keep-alive")
-			h.close = h.close && !keep || listed(f.value, "close")
+			closing = closing || listed(f.value, "close")
 		}
 	}
+	h.close = closing || h.close && (!keep || coded) // HTTP/1.0 has no chunks: their end is in doubt
 	switch {
 	case coded && length >= 0:
 		return errAnswer

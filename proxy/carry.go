@@ -13,7 +13,6 @@ func (x *exchange) carry() bool {
 	b := x.route.Backends[x.choice.Backend]
 	x.deadline = after(x.start, x.route.Timeout)
 	x.up.timeouts, x.up.deadline = b.Timeouts(), x.deadline
-	x.client.sock.Expire(0)
 	x.arrival = x.meter().Begin(x.start, x.choice.Cohort, x.client.shard)
 	e := b.Pick(x.draw.Lo)
 	if e == nil {
@@ -80,41 +79,45 @@ func (x *exchange) attempt(e *backend.Endpoint, fresh bool) *failure {
 		if x.answer.status == 101 {
 			return failMalformed // nobody asked
 		}
-		if !x.passInterim() {
-			return nil
+		if x.passInterim() != nil {
+			return failGone
 		}
 	}
 }
 
 // passInterim gives a 1xx to the client, who may wait for it before sending the body. HTTP/1.0 knows none.
-func (x *exchange) passInterim() bool {
+func (x *exchange) passInterim() error {
 	if x.head.http10 {
-		return true
+		return nil
 	}
 	var interim [512]byte
 	out := x.answer.appendPass(interim[:0], &noted{})
-	_, _ = x.client.sock.Write(out) // a client that is gone shows when the answer is written
-	return true
+	return x.give(out)
 }
 
 // fail answers in place of the backend.
 func (x *exchange) fail(f *failure) bool {
+	if f == failGone {
+		return x.clientGone(0)
+	}
 	x.request.stop()
+	if x.request.broken {
+		f = failBug
+	}
 	if x.request.fault != nil {
 		return x.clientFault()
 	}
 	x.up.discard()
 	x.meter().UpstreamError(f.kind)
-	x.meter().End(x.arrival, metrics.Outcome{
-		At: metrics.Now(), Failed: !f.blameless && !f.stale, Unreachable: f.unreachable, Void: f.blameless || f.stale,
-	})
+	void := f.blameless || f.stale || x.client.server.forced.Load()
+	x.judge(metrics.Outcome{At: metrics.Now(), Failed: true, Unreachable: f.unreachable, Void: void})
 	return x.own(f.status, f.reason)
 }
 
 // clientFault ends a request whose body the client did not bring properly. The backend has nothing to do with it.
 func (x *exchange) clientFault() bool {
 	x.up.discard()
-	x.meter().End(x.arrival, metrics.Outcome{At: metrics.Now(), Void: true})
+	x.judge(metrics.Outcome{At: metrics.Now(), Void: true})
 	x.client.server.Process.ClientError(x.request.kind)
 	x.head.close = true
 	if x.begun {

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net"
 	"net/netip"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -29,9 +30,10 @@ type client struct {
 }
 
 const (
-	busy      = iota
-	resting   // waiting for a request
-	dismissed // told to end when no request has come
+	busy       = iota
+	resting    // waiting for a request
+	dismissing // being told
+	dismissed  // told to end when no request has come
 )
 
 func newClient(s *Server, l *Listener, nc net.Conn) *client {
@@ -72,6 +74,9 @@ func (c *client) ready() bool {
 	}
 	err := c.in.await()
 	if !c.rest.CompareAndSwap(resting, busy) {
+		for c.rest.Load() == dismissing {
+			runtime.Gosched()
+		}
 		_ = c.sock.SetReadDeadline(time.Time{}) // dismissed just as a request came: it is the last
 	}
 	return err == nil
@@ -80,8 +85,9 @@ func (c *client) ready() bool {
 // dismiss ends a connection that waits for a request. Its goroutine is woken, not cut: a request that came at the same moment is
 // still answered.
 func (c *client) dismiss() {
-	if c.rest.CompareAndSwap(resting, dismissed) {
+	if c.rest.CompareAndSwap(resting, dismissing) {
 		_ = c.sock.SetReadDeadline(time.Unix(1, 0))
+		c.rest.Store(dismissed)
 	}
 }
 
@@ -90,7 +96,11 @@ func (c *client) request() (again bool) {
 	x := newExchange(c)
 	defer c.server.caught(func() { again = x.panicked() })
 	again = x.run()
+	parting := x.parting
 	x.free()
+	if parting {
+		c.linger()
+	}
 	return again
 }
 

@@ -49,6 +49,8 @@ type exchange struct {
 	end []byte
 	// begun says that a byte of the answer has gone to the client: from then on it is completed or reset.
 	begun bool
+	// parting says that the connection ends, and the client may still be sending.
+	parting bool
 }
 
 var exchanges = sync.Pool{New: func() any {
@@ -61,8 +63,8 @@ var exchanges = sync.Pool{New: func() any {
 func newExchange(c *client) *exchange {
 	x := exchanges.Get().(*exchange)
 	x.client, x.front = c, c.listener.front.Load()
-	x.begun, x.route, x.id, x.cookie = false, nil, x.id[:0], x.cookie[:0]
-	x.toHEAD, x.method = false, 0
+	x.begun, x.parting, x.route, x.id, x.cookie = false, false, nil, x.id[:0], x.cookie[:0]
+	x.toHEAD, x.method, x.arrival = false, 0, metrics.Arrival{}
 	x.up.reset()
 	x.request.reset()
 	return x
@@ -78,6 +80,9 @@ func (x *exchange) free() {
 func (x *exchange) run() bool {
 	if err := x.readHead(); err != nil {
 		return x.malformed(err)
+	}
+	if !x.client.sock.Expire(0) {
+		return false // too late: nobody could be answered
 	}
 	x.begin()
 	if x.route = x.table.Match(&x.view); x.route == nil {
@@ -220,9 +225,15 @@ func (x *exchange) own(status int, reason string) bool {
 	_, err := x.client.sock.Write(x.out)
 	x.done(status)
 	if !keep && err == nil {
-		x.client.linger()
+		x.parting = true
 	}
 	return keep && err == nil
+}
+
+// judge counts the attempt out, once.
+func (x *exchange) judge(o metrics.Outcome) {
+	x.meter().End(x.arrival, o)
+	x.arrival = metrics.Arrival{}
 }
 
 // done counts the answer that the client got.
@@ -245,8 +256,10 @@ func (x *exchange) persistence(keep bool) string {
 
 // panicked cleans up after a bug of ours: the request is answered if nothing of an answer has gone out.
 func (x *exchange) panicked() bool {
-	if x.up.conn != nil {
-		_ = x.up.conn.Close()
+	x.request.stop()
+	x.up.discard()
+	if x.arrival != (metrics.Arrival{}) {
+		x.judge(metrics.Outcome{At: metrics.Now(), Void: true})
 	}
 	if !x.begun {
 		x.out = appendOwn(x.out[:0], 502, "an error of the proxy", x.id, persistClose, x.toHEAD)

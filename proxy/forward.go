@@ -29,6 +29,9 @@ func (h *requestHead) dropped(f *field, w *forwarded) bool {
 	if w.identity.IsHeader(f.name) && !(w.believed && w.identity.IsExact(f.name)) {
 		return true
 	}
+	if len(f.value) == 0 && same(f.name, "x-request-id") {
+		return true // ours takes its place
+	}
 	return hopByHop(f.name) || !endToEnd(f.name) && h.listedInConnection(f.name)
 }
 

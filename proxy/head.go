@@ -117,7 +117,7 @@ func (h *requestHead) addField(content, line []byte) error {
 // settle draws the conclusions that need all fields: framing, authority, persistence.
 func (h *requestHead) settle() error {
 	var hosts, lengths, codings int
-	upgrade, asked := false, false
+	upgrade, asked, closing := false, false, false
 	h.close = h.http10
 	for i := range h.fields {
 		f := &h.fields[i]
@@ -139,7 +139,8 @@ func (h *requestHead) settle() error {
 		case 10:
 			if same(f.name, "connection") {
 				asked = asked || listed(f.value, "upgrade")
-				h.persistence(f.value)
+				closing = closing || listed(f.value, "close")
+				h.close = h.close && !listed(f.value, "keep-alive")
 			}
 		case 14:
 			if same(f.name, "content-length") {
@@ -160,6 +161,7 @@ func (h *requestHead) settle() error {
 		}
 	}
 	h.upgrade = upgrade && asked
+	h.close = h.close || closing
 	switch {
 	case lengths > 1:
 		return refuse(400, "more than one Content-Length")
@@ -173,15 +175,6 @@ func (h *requestHead) settle() error {
 		h.framing = chunked
 	}
 	return h.authority(hosts)
-}
-
-func (h *requestHead) persistence(connection []byte) {
-	switch {
-	case listed(connection, "close"):
-		h.close = true
-	case h.http10 && listed(connection, "keep-alive"):
-		h.close = false
-	}
 }
 
 // authority settles which host is meant, and that the target has a form that goes with the method (RFC 9112 section 3.2).

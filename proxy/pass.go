@@ -17,6 +17,7 @@ func (x *exchange) pass(e *backend.Endpoint) bool {
 	if asChunks && x.head.http10 {
 		asChunks, keep = false, false // it ends with the connection
 	}
+	x.request.answering.Store(true)
 	if x.eventStream() {
 		x.deadline, x.up.deadline = 0, 0
 	}
@@ -35,14 +36,14 @@ func (x *exchange) pass(e *backend.Endpoint) bool {
 	default:
 		return x.truncated(status)
 	}
-	whole := x.request.stop()
+	whole := x.request.finish()
 	now := metrics.Now()
-	x.meter().End(x.arrival, metrics.Outcome{At: now, Failed: status >= 500})
+	x.judge(metrics.Outcome{At: now, Failed: status >= 500})
 	x.meter().Answer(x.method, status, now.Sub(x.start), x.client.shard)
 	x.client.last = now
 	x.giveBack(e, now, whole && !closing && len(x.up.in.unread()) == 0)
-	if !whole {
-		x.client.linger()
+	if !keep || !whole {
+		x.parting = true
 	}
 	return keep && whole
 }
@@ -70,6 +71,7 @@ func (x *exchange) relay(asChunks bool) error {
 		if err != nil {
 			return err
 		}
+		x.up.conn.Expire(0) // the client is waited for
 		if err := x.write(x.piece(content, asChunks), x.tail(content, asChunks)); err != nil {
 			return errClient
 		}
@@ -82,7 +84,10 @@ func (x *exchange) relay(asChunks bool) error {
 			if !asChunks {
 				return nil
 			}
-			return x.write(nil, []byte(lastChunk)) // an error here is the client's too
+			if x.write(nil, []byte(lastChunk)) != nil {
+				return errClient
+			}
+			return nil
 		} else if err != nil {
 			return err
 		}
@@ -95,7 +100,6 @@ func (x *exchange) more() error {
 	if !x.up.expire(now, x.up.timeouts.Idle) {
 		return os.ErrDeadlineExceeded
 	}
-	x.client.sock.Expire(after(now, x.front.Limits.IdleTimeout))
 	return x.up.in.fill()
 }
 
@@ -126,8 +130,16 @@ func (x *exchange) write(piece, tail []byte) error {
 		return nil
 	}
 	x.begun = true
-	_, err := x.client.sock.Write(piece)
+	err := x.give(piece)
 	x.out = x.out[:0]
+	return err
+}
+
+// give writes to the client, who has to take it within the idle time.
+func (x *exchange) give(p []byte) error {
+	x.client.sock.ExpireWrite(sooner(after(metrics.Now(), x.front.Limits.IdleTimeout), x.deadline))
+	_, err := x.client.sock.Write(p)
+	x.client.sock.ExpireWrite(0)
 	return err
 }
 
@@ -136,7 +148,7 @@ func (x *exchange) clientGone(status int) bool {
 	x.request.stop()
 	x.up.discard()
 	x.client.server.Process.ClientError(metrics.ClientAborted)
-	x.meter().End(x.arrival, metrics.Outcome{At: metrics.Now(), Failed: status >= 500, Void: status < 500})
+	x.judge(metrics.Outcome{At: metrics.Now(), Failed: status >= 500, Void: status < 500})
 	return false
 }
 
@@ -145,18 +157,19 @@ func (x *exchange) truncated(status int) bool {
 	if !x.begun {
 		return x.fail(failMalformed)
 	}
+	timeout := x.up.conn.WasCut() // before stop, which cuts
 	x.request.stop()
 	if x.request.fault != nil {
 		return x.clientFault()
 	}
 	kind := metrics.UpstreamTruncated
-	if x.up.conn.WasCut() {
+	if timeout {
 		kind = metrics.UpstreamTimeout
 	}
 	x.up.discard()
 	now := metrics.Now()
 	x.meter().UpstreamError(kind)
-	x.meter().End(x.arrival, metrics.Outcome{At: now, Failed: true})
+	x.judge(metrics.Outcome{At: now, Failed: true, Void: x.request.broken || x.client.server.forced.Load()})
 	x.meter().Answer(x.method, status, now.Sub(x.start), x.client.shard)
 	x.client.reset()
 	return false

@@ -12,10 +12,16 @@ import (
 type requestBody struct {
 	body body
 	sent int64 // content so far
-	// pumping says that the pump was started; ended has one token when it has ended, and complete says that it sent everything.
-	pumping  bool
-	ended    chan struct{}
+	// pumping says that the pump was started; ended has one token when it has ended.
+	pumping bool
+	ended   chan struct{}
+	// complete says that the client has brought everything: its next bytes are another request.
 	complete atomic.Bool
+	// stopping says that nobody waits for the rest, answering that an answer has begun: the backend's expiry is then the answer's.
+	stopping, answering atomic.Bool
+	deadline            metrics.Instant // of the whole request, while it is not answered
+	unsent              bool            // the backend did not take everything; written before ended
+	broken              bool            // the pump met a bug; written before ended
 	// fault is why the client's side failed; nil when it did not. Written by the pump before ended.
 	fault *refusal
 	kind  metrics.ClientError
@@ -40,7 +46,10 @@ func (r *requestBody) bind() {
 
 func (r *requestBody) reset() {
 	r.pumping, r.fault, r.sent, r.x = false, nil, 0, nil
+	r.unsent, r.broken = false, false
 	r.complete.Store(false)
+	r.stopping.Store(false)
+	r.answering.Store(false)
 	r.body.start(noBody, 0)
 }
 
@@ -49,7 +58,7 @@ func (r *requestBody) over(h *requestHead) bool {
 	if r.x == nil {
 		return h.framing == noBody || h.framing == fixed && h.length == 0
 	}
-	return r.body.done && !r.pumping || r.complete.Load()
+	return !r.pumping && r.body.done || r.complete.Load()
 }
 
 // prepare appends what has arrived of the body to dst, framed for the backend.
@@ -80,6 +89,9 @@ func (r *requestBody) step(give func([]byte) error) error {
 	r.sent += int64(content)
 	if limit := r.x.front.Limits.BodyBytes; limit > 0 && r.sent > limit {
 		return r.blame(errBodyTooLarge, metrics.ClientTooLarge)
+	}
+	if r.body.done && r.pumping {
+		r.complete.Store(true)
 	}
 	if r.body.framing == fixed {
 		err = give(in.unread()[:content])
@@ -116,7 +128,8 @@ func (r *requestBody) begin() {
 		return
 	}
 	r.pumping = true
-	r.x.up.conn.Expire(r.x.up.deadline) // until the request is whole, the client is waited for
+	r.deadline = r.x.up.deadline
+	r.x.up.conn.Expire(0) // until the request is whole, the client is waited for
 	go r.run()
 }
 
@@ -124,7 +137,7 @@ func (r *requestBody) begin() {
 func (r *requestBody) pump() {
 	defer func() { r.ended <- struct{}{} }()
 	x := r.x
-	defer x.client.server.caught(func() { x.up.conn.Cut() })
+	defer x.client.server.caught(func() { r.broken = true; x.up.conn.Cut() })
 	allowance := bodyPatience
 	for !r.body.done {
 		before := metrics.Now()
@@ -135,17 +148,24 @@ func (r *requestBody) pump() {
 		now := metrics.Now()
 		allowance = r.earn(allowance, now.Sub(before))
 		x.client.sock.Expire(0) // the backend's slowness is not the client's
-		x.up.expire(now, x.up.timeouts.Idle)
+		r.backendExpires(sooner(after(now, x.up.timeouts.Idle), r.deadline))
 		if err := r.step(r.write); err != nil {
+			r.unsent = true
 			if r.fault != nil {
 				x.up.conn.Cut()
 			}
 			return
 		}
-		x.up.conn.Expire(x.up.deadline)
+		r.backendExpires(0)
 	}
-	r.complete.Store(true)
-	x.up.expire(metrics.Now(), x.up.timeouts.FirstByte)
+	r.backendExpires(sooner(after(metrics.Now(), x.up.timeouts.FirstByte), r.deadline))
+}
+
+// backendExpires sets the backend's time, unless it answers already.
+func (r *requestBody) backendExpires(at metrics.Instant) {
+	if !r.answering.Load() {
+		r.x.up.conn.Expire(at)
+	}
 }
 
 func (r *requestBody) write(piece []byte) error {
@@ -162,13 +182,26 @@ func (r *requestBody) receive(now metrics.Instant, allowance time.Duration) erro
 	if r.x.front.Limits.BodyRate == 0 {
 		allowance = r.x.front.Limits.IdleTimeout
 	}
-	if !c.sock.Expire(after(now, allowance)) {
+	if r.x.head.expect && r.sent == 0 { // who waits for the 100 waits for the backend
+		if first := r.x.up.timeouts.FirstByte; first == 0 {
+			allowance = 0
+		} else if allowance > 0 {
+			allowance = max(allowance, first)
+		}
+	}
+	until := after(now, allowance)
+	if !r.answering.Load() {
+		until = sooner(until, r.deadline)
+	}
+	if !c.sock.Expire(until) {
 		return r.blame(errBodyTooSlow, metrics.ClientBodyTimeout)
 	}
 	err := c.in.fill()
 	switch {
 	case err == nil:
 		return nil
+	case r.stopping.Load():
+		return err
 	case c.sock.WasCut():
 		return r.blame(errBodyTooSlow, metrics.ClientBodyTimeout)
 	}
@@ -185,20 +218,32 @@ func (r *requestBody) earn(allowance, waited time.Duration) time.Duration {
 	return max(time.Millisecond, min(allowance-waited+earned, bodyPatience))
 }
 
-// stop ends the pump, if it runs, and says whether the request was sent whole. After it the client's bytes are the caller's again.
-func (r *requestBody) stop() bool {
+// finish waits for the pump after a whole answer, and says whether the request was sent whole. The backend, having answered, need not
+// take what the client has not brought yet.
+func (r *requestBody) finish() bool {
+	if r.pumping && r.complete.Load() {
+		r.x.up.expire(metrics.Now(), r.x.up.timeouts.Idle)
+		r.join()
+	}
+	r.stop()
+	return r.complete.Load() && !r.unsent
+}
+
+// stop ends the pump, if it runs, whatever it waits for. After it the client's bytes are the caller's again.
+func (r *requestBody) stop() {
 	if !r.pumping {
-		return r.complete.Load()
+		return
 	}
-	x := r.x
-	if !r.complete.Load() {
-		_ = x.client.sock.SetReadDeadline(time.Unix(1, 0))
-		x.up.conn.Cut()
-	}
+	r.stopping.Store(true)
+	_ = r.x.client.sock.SetReadDeadline(time.Unix(1, 0))
+	r.x.up.conn.Cut()
+	r.join()
+}
+
+func (r *requestBody) join() {
 	<-r.ended
 	r.pumping = false
-	if !r.complete.Load() && !x.client.sock.WasCut() {
-		_ = x.client.sock.SetReadDeadline(time.Time{})
+	if !r.x.client.sock.WasCut() {
+		_ = r.x.client.sock.SetReadDeadline(time.Time{})
 	}
-	return r.complete.Load()
 }

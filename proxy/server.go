@@ -33,6 +33,7 @@ type Server struct {
 	Config
 	next     atomic.Uint32 // connection numbers, for the meters' shards
 	draining atomic.Bool
+	forced   atomic.Bool // what is under way is cut: nobody is to blame for that
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
@@ -92,10 +93,19 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	s.Sweeper.CutAll() // those to backends too: a request may wait for either side
-	<-done
-	return ctx.Err()
+	s.forced.Store(true)
+	for {
+		s.Sweeper.CutAll() // those to backends too: a request may wait for either side
+		select {
+		case <-done:
+			return ctx.Err()
+		case <-time.After(forceAgain): // a connection was being made, perhaps
+		}
+	}
 }
+
+// forceAgain is how often a forced end cuts what has come up meanwhile.
+const forceAgain = 50 * time.Millisecond
 
 func (s *Server) each(f func(*client)) {
 	s.mu.Lock()

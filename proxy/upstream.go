@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"syscall"
 	"time"
 
 	"sluice/backend"
@@ -16,6 +17,7 @@ type upstream struct {
 	in       inbound
 	timeouts backend.Timeouts
 	deadline metrics.Instant // of the whole request; 0 is none
+	spoke    bool            // a head, perhaps an interim one, has come over conn
 }
 
 // failure is why a backend's answer can't be passed on. They are made once: a failing backend costs no memory.
@@ -37,6 +39,10 @@ var (
 	failReset     = &failure{status: 502, kind: metrics.UpstreamReset, reason: "the backend closed the connection before it answered"}
 	failTimeout   = &failure{status: 504, kind: metrics.UpstreamTimeout, reason: "the backend does not answer in time"}
 	failMalformed = &failure{status: 502, kind: metrics.UpstreamMalformed, reason: "the backend's answer is malformed"}
+	// Not the backend's: the client is gone, the machine is out of descriptors or ports, we have a bug (which counts as no kind).
+	failGone  = &failure{blameless: true}
+	failLocal = &failure{status: 503, kind: metrics.UpstreamBusy, reason: "the proxy has no free connection", blameless: true}
+	failBug   = &failure{status: 502, kind: metrics.NumUpstreamErrors, reason: "an error of the proxy", blameless: true}
 )
 
 func (u *upstream) reset() { u.conn = nil }
@@ -44,6 +50,7 @@ func (u *upstream) reset() { u.conn = nil }
 // connect takes an idle connection, or opens one: always, where fresh says so.
 func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool) *failure {
 	var err error
+	u.spoke = false
 	if fresh {
 		u.conn, err = e.Dial(context.Background())
 	} else {
@@ -58,10 +65,22 @@ func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool)
 	switch {
 	case errors.Is(err, backend.ErrBusy):
 		return failBusy
+	case exhausted(err):
+		return failLocal
 	case errors.As(err, &ne) && ne.Timeout():
 		return failDial
 	}
 	return failConnect
+}
+
+// exhausted says that this machine, not the backend, is why there is no connection.
+func exhausted(err error) bool {
+	for _, local := range [...]error{syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, local) {
+			return true
+		}
+	}
+	return false
 }
 
 // expire sets how long the backend's next move may take.
@@ -81,6 +100,7 @@ func (u *upstream) scan(h *answerHead, toHEAD bool) *failure {
 		}
 		if n > 0 {
 			u.in.use(n)
+			u.spoke = true
 			return nil
 		}
 		if err := u.in.fill(); err != nil {
@@ -97,7 +117,7 @@ func (u *upstream) silence() *failure {
 	switch {
 	case u.conn.WasCut():
 		return failTimeout
-	case u.conn.Reused:
+	case u.conn.Reused && !u.spoke:
 		return failStale
 	}
 	return failReset

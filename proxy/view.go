@@ -128,9 +128,7 @@ func (v *view) normalPath(path []byte) []byte {
 	if bytes.IndexByte(path, '%') < 0 && !bytes.Contains(path, []byte("//")) && !bytes.Contains(path, []byte("/.")) {
 		return path
 	}
-	if err := v.uri.Parse(nil, path); err != nil {
-		return path
-	}
+	v.uri.SetPathBytes(path)
 	return v.uri.Path()
 }
 

@@ -19,6 +19,8 @@ type Sock struct {
 	// expiry is a metrics.Instant, never, or cut. Written by the owner, and once by the sweeper, who turns a passed
 	// instant into cut.
 	expiry atomic.Int64
+	// writes is the same for writes alone, of the goroutine that writes: another may be reading, with another patience.
+	writes atomic.Int64
 	// shard and place say where the sweeper keeps it; guarded by the shard's lock.
 	shard *shard
 	place int
@@ -43,6 +45,9 @@ func (s *Sock) Expire(at metrics.Instant) bool {
 	}
 }
 
+// ExpireWrite sets the instant from which on a write that is under way fails, and the socket with it; 0 is never.
+func (s *Sock) ExpireWrite(at metrics.Instant) { s.writes.Store(int64(at)) }
+
 // Cut makes every read and write fail from now on, as an expiry that has passed does. Anyone may call it.
 func (s *Sock) Cut() {
 	if s.expiry.Swap(cut) != cut {
@@ -65,6 +70,10 @@ var past = time.Unix(1, 0)
 // sweep cuts the socket when its expiry has passed. The compare-and-swap makes sure that it is that very expiry which has
 // passed: an owner who sets a new one first keeps the socket, one who comes after is told.
 func (s *Sock) sweep(now metrics.Instant) {
+	if at := s.writes.Load(); at > never && at <= int64(now) && s.writes.CompareAndSwap(at, never) {
+		s.Cut()
+		return
+	}
 	at := s.expiry.Load()
 	if at <= never || at > int64(now) {
 		return
