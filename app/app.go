@@ -178,6 +178,7 @@ func (a *App) Run(ctx context.Context, force context.Context) error {
 	background, stop := context.WithCancel(context.Background())
 	var helpers sync.WaitGroup
 	helpers.Go(func() { _ = a.sweeper.Run(background) })
+	helpers.Go(func() { _ = a.server.Run(background) })
 	var adminErr error
 	helpers.Go(func() { adminErr = a.admin.Run(background) })
 	a.mu.Lock()

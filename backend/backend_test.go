@@ -24,6 +24,17 @@ func newBackend(t *testing.T, c Config) *Backend {
 	return b
 }
 
+// conn is what a request does: an idle connection if a silent one is left, else a new one.
+func conn(ctx context.Context, e *Endpoint, now metrics.Instant) (*Conn, error) {
+	for c := e.Idle(now); c != nil; c = e.Idle(now) {
+		if c.Silent() {
+			return c, nil
+		}
+		_ = c.Close()
+	}
+	return e.Dial(ctx)
+}
+
 func TestAnEndpointThatIsNotPlainHTTPIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{"", "ftp://a:1", "http://", "127.0.0.1:80", "http://a:b:c"} {
@@ -99,24 +110,24 @@ func TestAConnectionIsReusedOnlyWhileItIsSilent(t *testing.T) {
 			address, accepted := acceptor(t)
 			b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 4, IdleTimeout: time.Minute})
 			e, now := b.endpoints[0], metrics.Now()
-			first, err := e.Conn(context.Background(), now)
+			first, err := conn(context.Background(), e, now)
 			if err != nil {
 				t.Fatal(err)
 			}
 			server := <-accepted
 			defer server.Close()
 			e.Put(first, now)
-			again, err := e.Conn(context.Background(), now)
+			again, err := conn(context.Background(), e, now)
 			if err != nil || again != first || !again.Reused {
 				t.Fatalf("Conn = %p, %v, want the idle one %p", again, err, first)
 			}
 			if err := disturb(server); err != nil {
 				t.Fatal(err)
 			}
-			for deadline := time.Now().Add(5 * time.Second); again.silent() && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(5 * time.Second); again.Silent() && time.Now().Before(deadline); {
 			}
 			e.Put(again, now)
-			fresh, err := e.Conn(context.Background(), now)
+			fresh, err := conn(context.Background(), e, now)
 			if err != nil || fresh == first || fresh.Reused {
 				t.Fatalf("Conn = %p, %v, want a new connection", fresh, err)
 			}
@@ -130,12 +141,12 @@ func TestAnIdleConnectionOutOfTimeIsNotUsed(t *testing.T) {
 	address, _ := acceptor(t)
 	b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 1, IdleTimeout: time.Minute})
 	e, now := b.endpoints[0], metrics.Now()
-	first, err := e.Conn(context.Background(), now)
+	first, err := conn(context.Background(), e, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.Put(first, now)
-	later, err := e.Conn(context.Background(), now+metrics.Instant(time.Minute))
+	later, err := conn(context.Background(), e, now+metrics.Instant(time.Minute))
 	if err != nil || later == first {
 		t.Fatalf("Conn = %p, %v, want a new connection", later, err)
 	}
@@ -146,13 +157,13 @@ func TestTakingAndGivingBackAnIdleConnectionAllocatesNothing(t *testing.T) {
 	address, _ := acceptor(t)
 	b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 1, IdleTimeout: time.Minute})
 	e, now, ctx := b.endpoints[0], metrics.Now(), context.Background()
-	c, err := e.Conn(ctx, now)
+	c, err := conn(ctx, e, now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.Put(c, now)
 	if got := testing.AllocsPerRun(100, func() {
-		c, _ := e.Conn(ctx, now)
+		c := e.Idle(now)
 		e.Put(c, now)
 	}); got != 0 {
 		t.Errorf("allocations = %v, want 0", got)

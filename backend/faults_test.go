@@ -54,7 +54,7 @@ func TestOpenConnectionsAreCountedExactly(t *testing.T) {
 	for g := range 8 {
 		all.Go(func() {
 			for i := range 50 {
-				c, err := e.Conn(context.Background(), metrics.Now())
+				c, err := conn(context.Background(), e, metrics.Now())
 				switch {
 				case errors.Is(err, ErrBusy):
 					continue

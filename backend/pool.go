@@ -23,8 +23,6 @@ type Conn struct {
 
 	endpoint *Endpoint
 	raw      syscall.RawConn
-	quiet    bool // what the last peek found
-	peekFn   func(fd uintptr) bool
 	idledAt  metrics.Instant // when it was put back
 }
 
@@ -42,17 +40,17 @@ type pool struct {
 	closed bool
 }
 
-// Conn gives an idle connection on which the backend has said nothing since, or a new one. Connections found closed or talking out of
-// turn are discarded on the way: what lies on them is the answer to nobody's request.
-func (e *Endpoint) Conn(ctx context.Context, now metrics.Instant) (*Conn, error) {
+// Idle takes an idle connection, nil when there is none. The backend may have closed it or talked out of turn since: Silent tells, and
+// what lies on one that is not silent is the answer to nobody's request.
+func (e *Endpoint) Idle(now metrics.Instant) *Conn {
 	for c := e.pool.take(); c != nil; c = e.pool.take() {
-		if !e.pool.cold(c, now) && c.silent() {
+		if !e.pool.cold(c, now) {
 			c.Reused = true
-			return c, nil
+			return c
 		}
 		_ = c.Close()
 	}
-	return e.Dial(ctx)
+	return nil
 }
 
 // Dial opens a new connection, past the idle ones. The error is ErrBusy where there are too many already.
@@ -74,7 +72,6 @@ func (e *Endpoint) Dial(ctx context.Context) (*Conn, error) {
 			return nil, err
 		}
 	}
-	c.peekFn = c.peek
 	return c, nil
 }
 
@@ -153,19 +150,8 @@ func closeAll(conns []*Conn) {
 	}
 }
 
-// silent says that nothing has arrived on an idle connection: no byte, no end.
-func (c *Conn) silent() bool {
-	c.quiet = false
-	if c.raw == nil || c.raw.Read(c.peekFn) != nil {
-		return false
-	}
-	return c.quiet
-}
-
-// peek looks without taking. It always answers true: it must never wait.
-func (c *Conn) peek(fd uintptr) bool {
-	var one [1]byte
-	_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-	c.quiet = err == syscall.EAGAIN
-	return true
+// Silent says that nothing has arrived on an idle connection: no byte, no end.
+func (c *Conn) Silent() bool {
+	silent := false
+	return c.raw != nil && c.raw.Read(func(fd uintptr) bool { silent = sock.Silent(fd); return true }) == nil && silent
 }

@@ -60,14 +60,8 @@ func idempotent(m metrics.Method) bool {
 
 // attempt sends the request over one connection and reads until the head of the final answer is whole.
 func (x *exchange) attempt(e *backend.Endpoint, fresh bool) *failure {
-	if f := x.up.connect(e, x.start, fresh); f != nil {
+	if f := x.send(e, fresh); f != nil {
 		return f
-	}
-	x.up.expire(x.start, x.up.timeouts.FirstByte)
-	// A backend may answer and close before it has read all: an answer is looked for also where writing fails.
-	_, err := x.up.conn.Write(x.out)
-	if err == nil {
-		x.request.begin()
 	}
 	for {
 		if f := x.up.scan(&x.answer, x.toHEAD); f != nil {
@@ -82,6 +76,27 @@ func (x *exchange) attempt(e *backend.Endpoint, fresh bool) *failure {
 		if x.passInterim() != nil {
 			return failGone
 		}
+	}
+}
+
+// send writes the request on the first connection that is fit for it. One found stale before is no attempt, whatever the method.
+func (x *exchange) send(e *backend.Endpoint, fresh bool) *failure {
+	for {
+		if f := x.up.connect(e, x.start, fresh); f != nil {
+			return f
+		}
+		x.up.expire(x.start, x.up.timeouts.FirstByte)
+		whole := x.request.body.done
+		stale, err := x.up.send(x.out, whole)
+		switch {
+		case stale:
+			x.up.discard()
+			continue
+		case err != nil && whole:
+			return x.up.silence()
+		}
+		x.request.begin()
+		return nil
 	}
 }
 

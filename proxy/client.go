@@ -23,17 +23,28 @@ type client struct {
 	peer     netip.Addr
 	peerText string
 	shard    uint32 // of the meters
-	// rest says who may end the connection between two requests: see dismiss.
+	// rest says who may wake the connection between two requests: see nudge.
 	rest atomic.Int32
+	// looked is the expiry of the idle period in which Server.Run looked; it belongs to that.
+	looked metrics.Instant
 	// last is when the last request ended: the idle time counts from there.
 	last metrics.Instant
+
+	// What follows is between serve and turn, which the poller calls with the descriptor.
+	turnFn func(fd uintptr) bool
+	fd     uintptr   // of the turn under way, else 0: then raw system calls may be made on it
+	begun  *exchange // a request that has to be read on, which no turn can do
+	over   bool      // no further request is taken
+	// parting says that the connection ends and the client may still be sending.
+	parting bool
 }
 
+// The states of rest.
 const (
-	busy       = iota
-	resting    // waiting for a request
-	dismissing // being told
-	dismissed  // told to end when no request has come
+	busy    = iota
+	resting // waiting for a request
+	waking  // a past read deadline is being set
+	woken   // it is set
 )
 
 func newClient(s *Server, l *Listener, nc net.Conn) *client {
@@ -46,6 +57,7 @@ func newClient(s *Server, l *Listener, nc net.Conn) *client {
 	}
 	c.in.bind()
 	c.in.open(c.sock, raw)
+	c.turnFn = c.turn
 	return c
 }
 
@@ -56,51 +68,143 @@ func (c *client) serve() {
 		_ = c.sock.Close()
 		c.server.gone(c)
 	}()
-	for c.ready() && c.request() {
+	for !c.over {
+		if c.in.raw != nil {
+			c.serveTurns()
+		} else {
+			c.serveOne()
+		}
+	}
+	if c.parting {
+		c.linger()
 	}
 }
 
-// ready waits for the first byte of the next request.
-func (c *client) ready() bool {
-	if c.in.lo < c.in.hi {
-		return true // sent together with the last one
+// serveTurns stays inside the poller for as long as requests arrive whole, and leaves it for one that does not: reading on takes a
+// lock that a turn holds.
+func (c *client) serveTurns() {
+	c.in.full = true // entering makes the poller forget: the first parking is after a read
+	err := c.in.raw.Read(c.turnFn)
+	switch {
+	case c.begun != nil:
+		x := c.begun
+		c.begun = nil
+		c.over = !c.carry(x)
+	case c.over:
+	case err != nil:
+		// Whoever woke it wanted it to look again, or to end.
+		c.over = !c.awake() || c.server.draining.Load()
 	}
+}
+
+// serveOne waits for a request and carries it, where there is no poller to stay in.
+func (c *client) serveOne() {
+	if c.in.empty() {
+		if !c.park() {
+			c.over = true
+			return
+		}
+		err := c.in.await()
+		if woken := c.awake(); err != nil {
+			c.over = !woken || c.server.draining.Load()
+			return
+		}
+	}
+	c.over = !c.carry(newExchange(c))
+}
+
+// turn carries the requests that have arrived whole, and then parks. It is called by the poller: at once, when nothing may have
+// arrived, and then whenever something may have. After a request it parks without a read (one system call less): whatever has arrived
+// since the last one is a new edge, unless that one filled the buffer. Never does it read but through tryRead: the lock that others
+// need for it is held.
+func (c *client) turn(fd uintptr) (leave bool) {
+	c.fd = fd
+	leave = c.takeTurn(fd)
+	c.fd = 0
+	return leave
+}
+
+func (c *client) takeTurn(fd uintptr) (leave bool) {
+	c.awake()
+	for {
+		if c.in.empty() {
+			switch err := c.in.tryRead(fd); {
+			case err == syscall.EAGAIN:
+				c.over = !c.park()
+				return c.over
+			case err != nil:
+				c.over = true
+				return true
+			}
+		}
+		x := newExchange(c)
+		if !x.arrivedWhole() {
+			c.begun = x
+			return true
+		}
+		if !c.carry(x) {
+			c.over = true
+			return true
+		}
+		if c.in.empty() && !c.in.full {
+			c.in.release()
+			c.over = !c.park()
+			return c.over
+		}
+	}
+}
+
+// park makes the connection one that waits for a request; false when it has to end instead.
+func (c *client) park() bool {
 	if !c.sock.Expire(after(c.last, c.listener.front.Load().Limits.IdleTimeout)) {
 		return false
 	}
 	c.rest.Store(resting)
-	if c.server.draining.Load() {
+	return !c.server.draining.Load()
+}
+
+// awake ends the waiting, and says whether somebody else has ended it: then the past deadline which that took is cleared.
+func (c *client) awake() (woken bool) {
+	if c.rest.Load() == busy || c.rest.CompareAndSwap(resting, busy) {
 		return false
 	}
-	err := c.in.await()
-	if !c.rest.CompareAndSwap(resting, busy) {
-		for c.rest.Load() == dismissing {
-			runtime.Gosched()
-		}
-		_ = c.sock.SetReadDeadline(time.Time{}) // dismissed just as a request came: it is the last
+	for c.rest.Load() == waking {
+		runtime.Gosched()
 	}
-	return err == nil
+	_ = c.sock.SetReadDeadline(time.Time{})
+	c.rest.Store(busy)
+	return true
 }
 
-// dismiss ends a connection that waits for a request. Its goroutine is woken, not cut: a request that came at the same moment is
-// still answered.
-func (c *client) dismiss() {
-	if c.rest.CompareAndSwap(resting, dismissing) {
+// nudge wakes a connection that waits for a request, and only such a one. Its goroutine looks for a request that has come meanwhile,
+// and ends when there is none and the server drains.
+func (c *client) nudge() {
+	if c.rest.CompareAndSwap(resting, waking) {
 		_ = c.sock.SetReadDeadline(time.Unix(1, 0))
-		c.rest.Store(dismissed)
+		c.rest.Store(woken)
 	}
 }
 
-// request carries one request, and says whether the connection can take another.
-func (c *client) request() (again bool) {
-	x := newExchange(c)
+// look finds what a parked connection may have missed: an end that came together with the last request is no edge of its own. It looks
+// once in an idle period.
+func (c *client) look() {
+	expiry := c.sock.Expiry()
+	if c.in.raw == nil || c.rest.Load() != resting || expiry == c.looked {
+		return
+	}
+	c.looked = expiry
+	silent := true
+	if c.in.raw.Control(func(fd uintptr) { silent = sock.Silent(fd) }) == nil && !silent {
+		c.nudge()
+	}
+}
+
+// carry carries one request, and says whether the connection can take another.
+func (c *client) carry(x *exchange) (again bool) {
 	defer c.server.caught(func() { again = x.panicked() })
 	again = x.run()
-	parting := x.parting
+	c.parting = x.parting
 	x.free()
-	if parting {
-		c.linger()
-	}
 	return again
 }
 

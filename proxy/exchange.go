@@ -23,6 +23,8 @@ type exchange struct {
 	table  *router.Table
 
 	head    requestHead
+	scanned bool  // the head is whole, or refused
+	refused error // why it is
 	view    view
 	forward forwarded
 	route   *router.Route
@@ -55,7 +57,7 @@ type exchange struct {
 
 var exchanges = sync.Pool{New: func() any {
 	x := new(exchange)
-	x.up.in.bind()
+	x.up.bind()
 	x.request.bind()
 	return x
 }}
@@ -65,6 +67,7 @@ func newExchange(c *client) *exchange {
 	x.client, x.front = c, c.listener.front.Load()
 	x.begun, x.parting, x.route, x.id, x.cookie = false, false, nil, x.id[:0], x.cookie[:0]
 	x.toHEAD, x.method, x.arrival = false, 0, metrics.Arrival{}
+	x.scanned, x.refused = false, nil
 	x.up.reset()
 	x.request.reset()
 	return x
@@ -98,26 +101,37 @@ func (x *exchange) run() bool {
 	return x.carry()
 }
 
+// arrivedWhole says whether nothing more has to be read for the request: its head and its body are there, or it is malformed.
+func (x *exchange) arrivedWhole() bool {
+	if !x.scan() {
+		return false
+	}
+	return x.refused != nil || x.head.framing == noBody || x.head.framing == fixed && x.head.length <= int64(len(x.client.in.unread()))
+}
+
+// scan looks for a whole head in what has arrived; true when it is found, or can't be one.
+func (x *exchange) scan() bool {
+	if x.scanned {
+		return true
+	}
+	limits := &x.front.Limits
+	n, err := x.head.scan(x.client.in.unread(), headLimits{bytes: orUnlimited(limits.HeaderBytes), fields: orUnlimited(limits.HeaderCount)})
+	x.client.in.use(n)
+	x.refused, x.scanned = err, n > 0 || err != nil
+	return x.scanned
+}
+
 // readHead reads until the head is whole. The rest of what was read stays unread.
 func (x *exchange) readHead() error {
-	in, limits := &x.client.in, &x.front.Limits
-	limit := headLimits{bytes: orUnlimited(limits.HeaderBytes), fields: orUnlimited(limits.HeaderCount)}
-	for first := true; ; first = false {
-		n, err := x.head.scan(in.unread(), limit)
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			in.use(n)
-			return nil
-		}
-		if first && !x.client.sock.Expire(after(metrics.Now(), limits.HeaderTimeout)) {
+	for first := true; !x.scan(); first = false {
+		if first && !x.client.sock.Expire(after(metrics.Now(), x.front.Limits.HeaderTimeout)) {
 			return os.ErrDeadlineExceeded
 		}
-		if err := in.fill(); err != nil {
+		if err := x.client.in.fill(); err != nil {
 			return err
 		}
 	}
+	return x.refused
 }
 
 func orUnlimited(limit int) int {
@@ -221,8 +235,7 @@ func (x *exchange) own(status int, reason string) bool {
 	keep := !x.head.close && x.request.over(&x.head) && !x.client.server.draining.Load()
 	x.out = appendOwn(x.out[:0], status, reason, x.id, x.persistence(keep), x.toHEAD)
 	x.begun = true
-	x.client.sock.Expire(after(metrics.Now(), x.front.Limits.IdleTimeout))
-	_, err := x.client.sock.Write(x.out)
+	err := x.give(x.out)
 	x.done(status)
 	if !keep && err == nil {
 		x.parting = true

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"io"
 	"strconv"
 	"sync"
 	"syscall"
@@ -32,19 +31,21 @@ type inbound struct {
 	sock *sock.Sock
 	// raw lets await wait without a buffer; nil where reading can't be told from waiting (TLS).
 	raw syscall.RawConn
-	// try is tryRead, bound once: a method value made for each wait would allocate.
+	// try is arrived, bound once: a method value made for each wait would allocate.
 	try func(fd uintptr) bool
 	// block is the pooled memory under buf; nil when buf has grown beyond one, or is nil.
 	block *block
 	buf   []byte
 	// lo and hi bound the unread bytes in buf.
 	lo, hi int
-	// err is what tryRead met.
+	// full says that the last tryRead filled the buffer: there may be more, and no wake-up will tell.
+	full bool
+	// err is what arrived met.
 	err error
 }
 
 // bind makes in ready for good; open points it at a connection.
-func (in *inbound) bind() { in.try = in.tryRead }
+func (in *inbound) bind() { in.try = in.arrived }
 
 func (in *inbound) open(s *sock.Sock, raw syscall.RawConn) { in.sock, in.raw = s, raw }
 
@@ -54,10 +55,12 @@ func (in *inbound) unread() []byte { return in.buf[in.lo:in.hi] }
 // use takes n unread bytes away.
 func (in *inbound) use(n int) { in.lo += n }
 
-// await waits until there is an unread byte: the first of a message. It is the only place where a connection rests for long, and it
-// rests without a buffer.
+// empty says that there is no unread byte.
+func (in *inbound) empty() bool { return in.lo == in.hi }
+
+// await waits, without a buffer, until there is an unread byte: the first of a message.
 func (in *inbound) await() error {
-	if in.lo < in.hi {
+	if !in.empty() {
 		return nil
 	}
 	in.release()
@@ -71,27 +74,25 @@ func (in *inbound) await() error {
 	return in.err
 }
 
-// tryRead reads when there is something to read, and lets the buffer go when there is not. The poller forgets a readiness that came
-// before it was entered, so the first call, which comes at once, has to read.
-func (in *inbound) tryRead(fd uintptr) bool {
+// arrived is what the poller calls: at once, and then whenever something may have arrived. It reads at the first call too, because
+// entering RawConn.Read makes the poller forget a readiness that came before.
+func (in *inbound) arrived(fd uintptr) bool {
+	in.err = in.tryRead(fd)
+	return in.err != syscall.EAGAIN
+}
+
+// tryRead reads what there is into an empty buffer. When there is nothing it gives the buffer back and returns syscall.EAGAIN.
+func (in *inbound) tryRead(fd uintptr) error {
 	in.take()
-	for {
-		n, err := syscall.Read(int(fd), in.buf[in.hi:len(in.buf)-tailroom])
-		switch {
-		case err == syscall.EINTR:
-			continue
-		case err == syscall.EAGAIN:
-			in.release()
-			return false
-		case err != nil:
-			in.err = err
-		case n == 0:
-			in.err = io.EOF
-		default:
-			in.hi += n
-		}
-		return true
+	in.lo, in.hi = headroom, headroom
+	end := len(in.buf) - tailroom
+	n, err := sock.TryRead(fd, in.buf[headroom:end])
+	in.hi += n
+	in.full = in.hi == end
+	if err != nil {
+		in.release()
 	}
+	return err
 }
 
 // fill reads more of a message that has begun. Unread bytes move to the front first where there is no room behind them.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 
 	"sluice/backend"
 	"sluice/metrics"
+	"sluice/sock"
 )
 
 // pass gives the backend's answer to the client, head and body, and both connections back where that is safe.
@@ -135,11 +137,22 @@ func (x *exchange) write(piece, tail []byte) error {
 	return err
 }
 
-// give writes to the client, who has to take it within the idle time.
+// give writes to the client. What its socket does not take at once it has to take within the idle time.
 func (x *exchange) give(p []byte) error {
-	x.client.sock.ExpireWrite(sooner(after(metrics.Now(), x.front.Limits.IdleTimeout), x.deadline))
-	_, err := x.client.sock.Write(p)
-	x.client.sock.ExpireWrite(0)
+	c := x.client
+	if c.fd != 0 {
+		n, err := sock.TryWrite(c.fd, p)
+		if n == len(p) {
+			return nil
+		}
+		if err != nil && err != syscall.EAGAIN {
+			return err
+		}
+		p = p[n:]
+	}
+	c.sock.ExpireWrite(sooner(after(metrics.Now(), x.front.Limits.IdleTimeout), x.deadline))
+	_, err := c.sock.Write(p)
+	c.sock.ExpireWrite(0)
 	return err
 }
 

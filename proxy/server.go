@@ -73,6 +73,29 @@ func (s *Server) start(l *Listener, nc net.Conn) {
 	s.served.Go(c.serve)
 }
 
+// lookEvery is how often connections that wait are looked after.
+const lookEvery = time.Second
+
+// Run looks after connections that wait for a request, until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	var waiting []*client
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		waiting = waiting[:0]
+		s.each(func(c *client) { waiting = append(waiting, c) })
+		for _, c := range waiting { // not under the lock: new connections need it
+			c.look()
+		}
+		clear(waiting)
+	}
+}
+
 // gone takes a connection that has ended out of the books.
 func (s *Server) gone(c *client) {
 	s.mu.Lock()
@@ -85,7 +108,7 @@ func (s *Server) gone(c *client) {
 // error. The listeners have to be closed before.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.draining.Store(true)
-	s.each((*client).dismiss)
+	s.each((*client).nudge)
 	done := make(chan struct{})
 	go func() { s.served.Wait(); close(done) }()
 	select {

@@ -140,6 +140,8 @@ func newBench(t *testing.T, o benchOptions, urls ...string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	looking := make(chan struct{})
+	go func() { _ = s.Run(ctx); close(looking) }()
 	l := NewListener(nl, o.front)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
@@ -153,6 +155,7 @@ func newBench(t *testing.T, o benchOptions, urls ...string) *bench {
 		_ = s.Shutdown(over)
 		stop()
 		<-swept
+		<-looking
 	})
 	return &bench{t: t, address: nl.Addr().String(), server: s, live: live, route: r}
 }

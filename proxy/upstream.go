@@ -9,6 +9,7 @@ import (
 
 	"sluice/backend"
 	"sluice/metrics"
+	"sluice/sock"
 )
 
 // upstream is an exchange's side towards the backend.
@@ -18,6 +19,14 @@ type upstream struct {
 	timeouts backend.Timeouts
 	deadline metrics.Instant // of the whole request; 0 is none
 	spoke    bool            // a head, perhaps an interim one, has come over conn
+
+	// What follows is between send and trySend, which the poller calls.
+	try    func(fd uintptr) bool
+	unsent []byte
+	stay   bool // wait for the answer, too
+	asked  bool // the request has been written, as far as it went
+	stale  bool // the connection was not silent, so nothing was written
+	err    error
 }
 
 // failure is why a backend's answer can't be passed on. They are made once: a failing backend costs no memory.
@@ -45,16 +54,22 @@ var (
 	failBug   = &failure{status: 502, kind: metrics.NumUpstreamErrors, reason: "an error of the proxy", blameless: true}
 )
 
+func (u *upstream) bind() {
+	u.in.bind()
+	u.try = u.trySend
+}
+
 func (u *upstream) reset() { u.conn = nil }
 
 // connect takes an idle connection, or opens one: always, where fresh says so.
 func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool) *failure {
+	u.spoke, u.conn = false, nil
+	if !fresh {
+		u.conn = e.Idle(now)
+	}
 	var err error
-	u.spoke = false
-	if fresh {
+	if u.conn == nil {
 		u.conn, err = e.Dial(context.Background())
-	} else {
-		u.conn, err = e.Conn(context.Background(), now)
 	}
 	if err == nil {
 		u.in.open(u.conn.Sock, u.conn.Raw())
@@ -71,6 +86,44 @@ func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool)
 		return failDial
 	}
 	return failConnect
+}
+
+// send writes p, on a connection that was idle only if nothing has arrived on it: what lies there is the answer to nobody's request.
+// stale says that something has. With stay it also waits for the first bytes of the answer; err is then why there are none.
+func (u *upstream) send(p []byte, stay bool) (stale bool, err error) {
+	u.unsent, u.stay, u.asked, u.stale, u.err = p, stay, false, false, nil
+	if err := u.in.raw.Read(u.try); err != nil {
+		return false, err
+	}
+	if u.stale {
+		return true, nil
+	}
+	if len(u.unsent) > 0 && u.err == nil {
+		// A backend may answer and close before it has read all: an answer is looked for also where writing fails.
+		_, u.err = u.conn.Write(u.unsent)
+	}
+	u.unsent = nil
+	return false, u.err
+}
+
+// trySend is what the poller calls: at once, to look and to write, and then when something may have arrived. All that arrives after the
+// look is a new edge, so waiting begins without a read.
+func (u *upstream) trySend(fd uintptr) (leave bool) {
+	if u.asked {
+		u.err = u.in.tryRead(fd)
+		return u.err != syscall.EAGAIN
+	}
+	if u.conn.Reused && !sock.Silent(fd) {
+		u.stale = true
+		return true
+	}
+	n, err := sock.TryWrite(fd, u.unsent)
+	u.unsent, u.asked = u.unsent[n:], true
+	if err != nil && err != syscall.EAGAIN {
+		u.unsent = nil // await tells what became of the connection
+		return true
+	}
+	return !u.stay || len(u.unsent) > 0
 }
 
 // exhausted says that this machine, not the backend, is why there is no connection.

@@ -45,6 +45,9 @@ func (s *Sock) Expire(at metrics.Instant) bool {
 	}
 }
 
+// Expiry is what Expire set last, 0 for never; below 0 the socket was cut.
+func (s *Sock) Expiry() metrics.Instant { return metrics.Instant(s.expiry.Load()) }
+
 // ExpireWrite sets the instant from which on a write that is under way fails, and the socket with it; 0 is never.
 func (s *Sock) ExpireWrite(at metrics.Instant) { s.writes.Store(int64(at)) }
 
