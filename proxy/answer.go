@@ -16,6 +16,7 @@ type answerHead struct {
 	framing framing
 	length  int64
 	close   bool // the backend takes no further request on this connection
+	lists   bool // Connection names other fields
 }
 
 // interim says that another head follows (RFC 9110 section 15.2).
@@ -42,11 +43,14 @@ func (h *answerHead) scan(p []byte, limit headLimits, toHEAD bool) (int, error) 
 			}
 		case len(content) == 0:
 			return at + len(line), h.settle(toHEAD)
-		case len(h.fields) == limit.fields || !validField(content):
+		case len(h.fields) == limit.fields:
 			return 0, errAnswer
 		default:
-			colon := bytes.IndexByte(content, ':')
-			h.fields = append(h.fields, field{content[:colon], trim(content[colon+1:]), line})
+			name, value, ok := splitField(content)
+			if !ok {
+				return 0, errAnswer
+			}
+			h.fields = append(h.fields, field{name, value, line})
 		}
 		at += len(line)
 	}
@@ -80,8 +84,17 @@ func (h *answerHead) settle(toHEAD bool) error {
 	length, coded, keep, closing := int64(-1), false, false, false
 	for i := range h.fields {
 		f := &h.fields[i]
-		switch {
-		case same(f.name, "content-length"):
+		switch len(f.name) {
+		case 10:
+			if same(f.name, "connection") {
+				keep = keep || listed(f.value, "keep-alive")
+				closing = closing || listed(f.value, "close")
+				h.lists = h.lists || !onlyPersistence(f.value)
+			}
+		case 14:
+			if !same(f.name, "content-length") {
+				continue
+			}
 			n, ok := parseLength(f.value)
 			if !ok || length >= 0 && n != length {
 				return errAnswer
@@ -90,14 +103,14 @@ func (h *answerHead) settle(toHEAD bool) error {
 				f.line = nil // copies go on as one (RFC 9110, section 8.6)
 			}
 			length = n
-		case same(f.name, "transfer-encoding"):
+		case 17:
+			if !same(f.name, "transfer-encoding") {
+				continue
+			}
 			if coded || !same(f.value, "chunked") {
 				return errAnswer
 			}
 			coded = true
-		case same(f.name, "connection"):
-			keep = keep || listed(f.value, "keep-alive")
-			closing = closing || listed(f.value, "close")
 		}
 	}
 	h.close = closing || h.close && (!keep || coded) // HTTP/1.0 has no chunks: their end is in doubt

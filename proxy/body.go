@@ -162,7 +162,7 @@ func (b *body) trailerByte(c byte) error {
 			b.trailers = append(b.trailers, c)
 		}
 	case inTrailerLF:
-		if c != '\n' || !validField(b.trailers[b.lineStart:]) {
+		if _, _, ok := splitField(b.trailers[b.lineStart:]); c != '\n' || !ok {
 			return errTrailer
 		}
 		b.trailers = append(b.trailers, '\r', '\n')

@@ -29,10 +29,10 @@ func (h *requestHead) dropped(f *field, w *forwarded) bool {
 	if w.identity.IsHeader(f.name) && !(w.believed && w.identity.IsExact(f.name)) {
 		return true
 	}
-	if len(f.value) == 0 && same(f.name, "x-request-id") {
+	if len(f.value) == 0 && len(f.name) == 12 && same(f.name, "x-request-id") {
 		return true // ours takes its place
 	}
-	return hopByHop(f.name) || !endToEnd(f.name) && h.listedInConnection(f.name)
+	return hopByHop(f.name) || h.lists && !endToEnd(f.name) && h.listedInConnection(f.name)
 }
 
 // appendForward writes the head that the backend gets: the request line, every field that goes on exactly as it came, then ours.
@@ -154,11 +154,19 @@ const (
 
 // managedField classifies a name. '_' and '.' count as '-': backends that fold them would take an alias for the real thing.
 func managedField(name []byte) management {
-	switch {
-	case foldedPrefix(name, "x-forwarded-"), len(name) == len("forwarded") && foldedPrefix(name, "forwarded"):
-		return byTrust
-	case foldedPrefix(name, "sluice-"):
-		return ours
+	switch name[0] | 0x20 {
+	case 'x':
+		if foldedPrefix(name, "x-forwarded-") {
+			return byTrust
+		}
+	case 'f':
+		if len(name) == len("forwarded") && foldedPrefix(name, "forwarded") {
+			return byTrust
+		}
+	case 's':
+		if foldedPrefix(name, "sluice-") {
+			return ours
+		}
 	}
 	return free
 }

@@ -29,6 +29,7 @@ type requestHead struct {
 	close          bool // the client wants no further request on this connection
 	expect         bool // Expect: 100-continue
 	upgrade        bool // Connection: upgrade with an Upgrade field
+	lists          bool // Connection names other fields
 }
 
 // headLimits bound what a client may make us read and keep.
@@ -68,17 +69,17 @@ func (h *requestHead) scan(p []byte, limit headLimits) (int, error) {
 	}
 }
 
-// cutLine is the first line of p with its CRLF; nil when it is not whole yet.
+// cutLine is the first line of p with its CRLF; nil when it is not whole yet. A CR elsewhere in a whole line is a control byte, which
+// what reads the line refuses; in one that is not whole it is refused here, so that nobody waits for the rest.
 func cutLine(p []byte) ([]byte, error) {
 	lf := bytes.IndexByte(p, '\n')
-	cr := bytes.IndexByte(p, '\r')
-	switch {
-	case cr >= 0 && cr+1 < len(p) && p[cr+1] != '\n', lf >= 0 && lf != cr+1, lf == 0:
-		return nil, refuse(400, "a line does not end with CR LF")
-	case lf < 0:
-		return nil, nil
+	if lf > 0 && p[lf-1] == '\r' {
+		return p[:lf+1], nil
 	}
-	return p[:lf+1], nil
+	if cr := bytes.IndexByte(p, '\r'); lf >= 0 || cr >= 0 && cr+1 < len(p) {
+		return nil, refuse(400, "a line does not end with CR LF")
+	}
+	return nil, nil
 }
 
 func (h *requestHead) startLine(line []byte) error {
@@ -106,11 +107,11 @@ func (h *requestHead) startLine(line []byte) error {
 }
 
 func (h *requestHead) addField(content, line []byte) error {
-	if !validField(content) {
+	name, value, ok := splitField(content)
+	if !ok {
 		return refuse(400, "a header field is malformed")
 	}
-	colon := bytes.IndexByte(content, ':')
-	h.fields = append(h.fields, field{content[:colon], trim(content[colon+1:]), line})
+	h.fields = append(h.fields, field{name, value, line})
 	return nil
 }
 
@@ -141,6 +142,7 @@ func (h *requestHead) settle() error {
 				asked = asked || listed(f.value, "upgrade")
 				closing = closing || listed(f.value, "close")
 				h.close = h.close && !listed(f.value, "keep-alive")
+				h.lists = h.lists || !onlyPersistence(f.value)
 			}
 		case 14:
 			if same(f.name, "content-length") {
@@ -224,6 +226,11 @@ func validHost(host []byte) bool {
 		}
 	}
 	return true
+}
+
+// onlyPersistence says that a Connection field names no other field, which is nearly always so.
+func onlyPersistence(connection []byte) bool {
+	return same(connection, "keep-alive") || same(connection, "close")
 }
 
 // listed says whether the comma list holds the lower-case element, case aside.

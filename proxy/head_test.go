@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -131,4 +132,19 @@ func FuzzWhatIsScannedIsFramedOnce(f *testing.F) {
 			t.Errorf("scan(%q) = %d: not one head", input, n)
 		}
 	})
+}
+
+func TestEveryByteOfAValueIsLookedAt(t *testing.T) {
+	t.Parallel()
+	for length := range 40 {
+		for at := range length {
+			for c := range 256 {
+				p := bytes.Repeat([]byte{'a'}, length)
+				p[at] = byte(c)
+				if got, want := validValue(p), all(p, isValue); got != want {
+					t.Fatalf("validValue(%q) = %v, want %v", p, got, want)
+				}
+			}
+		}
+	}
 }

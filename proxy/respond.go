@@ -25,7 +25,7 @@ func (h *answerHead) appendPass(dst []byte, n *noted) []byte {
 		if h.dropped(f) {
 			continue
 		}
-		hasID = hasID || same(f.name, "x-request-id")
+		hasID = hasID || len(f.name) == 12 && same(f.name, "x-request-id")
 		dst = append(dst, f.line...)
 	}
 	if n.chunked {
@@ -48,7 +48,7 @@ func (h *answerHead) dropped(f *field) bool {
 	if managedField(f.name) == ours || hopByHop(f.name) {
 		return true
 	}
-	if endToEnd(f.name) {
+	if !h.lists || endToEnd(f.name) {
 		return false
 	}
 	for i := range h.fields {

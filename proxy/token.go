@@ -1,6 +1,9 @@
 package proxy
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // Byte classes of RFC 9110 section 5.6.2 (token) and 5.5 (field value), as tables: one load a byte.
 const (
@@ -36,11 +39,36 @@ func all(p []byte, of uint8) bool {
 	return true
 }
 
-// validField says whether line, without its CRLF, is `name: value` with a token for a name, nothing between name and colon, and no
-// control byte in the value. A line that begins with white space (a fold) has no name, and so is not.
-func validField(line []byte) bool {
-	colon := bytes.IndexByte(line, ':')
-	return colon > 0 && all(line[:colon], isToken) && all(line[colon+1:], isValue)
+// splitField takes `name: value` apart: a token for a name, nothing between it and the colon, no control byte in the value. A line that
+// begins with white space (a fold) has no name, and so is none.
+func splitField(line []byte) (name, value []byte, ok bool) {
+	i := 0
+	for i < len(line) && class[line[i]]&isToken != 0 {
+		i++
+	}
+	if i == 0 || i == len(line) || line[i] != ':' || !validValue(line[i+1:]) {
+		return nil, nil, false
+	}
+	return line[:i], trim(line[i+1:]), true
+}
+
+const (
+	lowBits  = 0x0101010101010101
+	highBits = 0x8080808080808080
+)
+
+// validValue says whether p has no control byte but tabs. Eight bytes are looked at together (Mycroft's tests for a byte below 0x20 and
+// for one that is 0x7f); only where one of them is suspect each is asked.
+func validValue(p []byte) bool {
+	i := 0
+	for ; i+8 <= len(p); i += 8 {
+		x := binary.LittleEndian.Uint64(p[i:])
+		del := x ^ 0x7f*lowBits
+		if ((x-0x20*lowBits)&^x|(del-lowBits)&^del)&highBits != 0 && !all(p[i:i+8], isValue) {
+			return false
+		}
+	}
+	return all(p[i:], isValue)
 }
 
 // trim is p without the white space around it that RFC 9110 allows (OWS).
