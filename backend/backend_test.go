@@ -227,3 +227,35 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+func TestIdleConnectionsOverTheLimitAreClosedWhenNoWaveNeedsThem(t *testing.T) {
+	t.Parallel()
+	address, _ := acceptor(t)
+	b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 2, IdleTimeout: time.Minute})
+	e, now := b.endpoints[0], metrics.Now()
+	wave := func() {
+		t.Helper()
+		var taken []*Conn
+		for range 5 {
+			c, err := conn(context.Background(), e, now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken = append(taken, c)
+		}
+		for _, c := range taken {
+			e.Put(c, now)
+		}
+	}
+	wave()
+	e.pool.prune(now)
+	wave()
+	e.pool.prune(now)
+	if n := len(e.pool.idle); n != 5 {
+		t.Errorf("%d idle while waves of 5 come, want 5", n)
+	}
+	e.pool.prune(now)
+	if n := len(e.pool.idle); n != 2 || e.pool.open.Load() != 2 {
+		t.Errorf("%d idle and %d open after a quiet second, want 2", n, e.pool.open.Load())
+	}
+}

@@ -27,6 +27,9 @@ func (x *exchange) carry() bool {
 	if x.out, fault = x.request.prepare(x, x.out); fault != nil {
 		return x.clientFault()
 	}
+	if x.client.in.empty() && x.request.body.done {
+		x.client.in.release() // while the backend works, others can use it: what is still asked of the head is copied
+	}
 	if f := x.answerFrom(e); f != nil {
 		return x.fail(f)
 	}
