@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"sluice/metrics"
+	"sluice/rollout"
 	"sluice/selector"
 )
 
@@ -19,6 +20,8 @@ type collector struct {
 	unrouted *metrics.Meter
 	build    Build
 	journal  *journal
+
+	writeErrors func() uint64 // of the journal's file; nil is none
 }
 
 func newRegistry(c Config) *prometheus.Registry {
@@ -28,7 +31,7 @@ func newRegistry(c Config) *prometheus.Registry {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&collector{
 			families: newFamilies(), proxy: c.Proxy, process: c.Process, unrouted: c.Unrouted, build: c.Build,
-			journal: newJournal(time.Now()),
+			journal: newJournal(time.Now()), writeErrors: c.JournalErrors,
 		},
 	)
 	return r
@@ -59,6 +62,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for kind, n := range c.process.ClientErrors() {
 		out.counter(c.clientErrors, n, metrics.ClientError(kind).String())
+	}
+	out.counter(c.panics, c.process.Panics())
+	if c.writeErrors != nil {
+		out.counter(c.journalErrors, c.writeErrors())
 	}
 	c.about(out)
 }
@@ -92,7 +99,7 @@ func (c *collector) backends(out sink, r Route) {
 		c.answers(out, r.Name, b.Name, &totals)
 		c.events(out, r.Name, b.Name, &totals)
 		c.endpoints(out, r.Name, b)
-		out.gauge(c.weight, b.Weight.Percent()/100, r.Name, b.Name)
+		out.gauge(c.weight, float64(b.Weight)/float64(rollout.Full), r.Name, b.Name)
 		if all > 0 {
 			out.gauge(c.traffic, float64(recent[i])/float64(all), r.Name, b.Name)
 		}
@@ -119,7 +126,7 @@ var bounds = [...]time.Duration{
 }
 
 func (c *collector) events(out sink, route, backend string, totals *metrics.Totals) {
-	for reason, n := range totals.Selections {
+	for reason, n := range totals.Selections[:selector.NumReasons] {
 		out.counter(c.selections, n, route, backend, selector.Reason(reason).String())
 	}
 	for reason, n := range totals.Retries {

@@ -8,7 +8,7 @@ type families struct {
 	selections, retries, upstreamErrors, clientErrors         *prometheus.Desc
 	phase, step, info, paused, waiting, transitions, rollouts *prometheus.Desc
 	verdict, value, limit                                     *prometheus.Desc
-	reloads, lastReload, build                                *prometheus.Desc
+	reloads, lastReload, build, panics, journalErrors         *prometheus.Desc
 	all                                                       []*prometheus.Desc
 }
 
@@ -32,6 +32,8 @@ func newFamilies() *families {
 	f.retries = add("retries_total", "Requests sent to a backend again.", "route", "backend", "reason")
 	f.upstreamErrors = add("upstream_errors_total", "What went wrong between the proxy and a backend.", "route", "backend", "kind")
 	f.clientErrors = add("client_errors_total", "What clients did wrong; it never counts against a backend.", "kind")
+	f.panics = add("request_panics_total", "Requests that met a bug of the proxy; they were answered with 502.")
+	f.journalErrors = add("journal_write_errors_total", "Writes of the journal that failed, and lines that were given up.")
 	f.phase = add("rollout_phase", "1 for the rollout's phase, 0 for the others.", "route", "phase")
 	f.step = add("rollout_step", "The attempt's step; the weights count from 1, 0 is before the first.", "route")
 	f.info = add("rollout_info", "1 for the latest attempt and its pair of versions.", "route", "attempt", "stable_version", "canary_version")

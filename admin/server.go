@@ -35,6 +35,8 @@ type Config struct {
 	Token string
 	// AllowedHosts are the names that a Host header may carry, the port aside; nil is localhost and 127.0.0.1. Unix sockets take any.
 	AllowedHosts []string
+	// JournalErrors counts the writes of the journal that failed; nil is none.
+	JournalErrors func() uint64
 	// Log takes what people should see; nil is none.
 	Log *zap.Logger
 }

@@ -153,7 +153,7 @@ func (a *App) newAdmin(cfg *config.Config, l net.Listener) (*admin.Server, error
 	}
 	return admin.New(admin.Config{
 		Listener: l, Proxy: a, Process: &a.process, Unrouted: a.noRoute, Build: a.Build, Token: token,
-		AllowedHosts: cfg.Admin.AllowedHosts, Log: a.Log,
+		AllowedHosts: cfg.Admin.AllowedHosts, JournalErrors: a.journal.WriteErrors, Log: a.Log,
 	})
 }
 
@@ -214,7 +214,11 @@ func (a *App) drain(force context.Context) error {
 	patience, cancel := context.WithTimeout(force, timeout)
 	defer cancel()
 	if err := a.server.Shutdown(patience); err != nil {
-		a.Log.Warn("requests were cut: they did not finish in time", zap.Duration("shutdownTimeout", timeout))
+		why := "they did not finish within shutdownTimeout"
+		if force.Err() != nil {
+			why = "a second signal forced the end"
+		}
+		a.Log.Warn("requests were cut: "+why, zap.Duration("shutdownTimeout", timeout))
 	}
 	return nil
 }

@@ -186,6 +186,31 @@ func TestARouteThatComesBackBeginsAnew(t *testing.T) {
 	}
 }
 
+func TestAReloadThatTakesTheCanaryAwayIsNotRefused(t *testing.T) {
+	t.Parallel()
+	stable, canary := origin(t, "one"), origin(t, "two")
+	r := start(t, fmt.Sprintf(`routes:
+  - name: shop
+    backends:
+      stable: {endpoints: [%q], version: "1"}
+      canary: {endpoints: [%q], version: "2"}
+    rollout: {steps: [99%%], hold: 1h, bakeStable: 0%%, analysis: {checks: [{metric: error-rate, max: 5%%}]}}
+`, stable, canary))
+	until(t, "on trial", func() bool { return r.Routes()[0].Backends[1].Weight == 9900 })
+	r.set(fmt.Sprintf("routes:\n  - {name: shop, backends: {stable: {endpoints: [%q], version: \"1\"}}}\n", stable))
+	if _, err := r.Reload(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if got := r.get(t); got != "200 one stable" {
+			t.Fatalf("got %q, want stable alone", got)
+		}
+	}
+	if got := r.journal.Last("shop", 2); len(got) == 0 || got[0].Reason != rollout.ReasonConfigRemoved {
+		t.Errorf("the last decision is %+v, want %s", got, rollout.ReasonConfigRemoved)
+	}
+}
+
 func TestAListenerCanBeAddedAndRemovedWhileRunning(t *testing.T) {
 	t.Parallel()
 	stable := origin(t, "one")
@@ -229,6 +254,7 @@ routes:
 		{admin.ExplainRequest{URL: "http://shop.test/b"}, "   <nil>"},
 		{admin.ExplainRequest{Route: "shop", Headers: user, From: "10.1.1.1"}, "shop canary beta <nil>"},
 		{admin.ExplainRequest{Route: "none"}, `   there is no route "none"`},
+		{admin.ExplainRequest{URL: "http://shop.test/a", Headers: map[string]string{"A": "b\r\nX-User-Id: alice"}, From: "10.1.1.1"}, `   headers: "A" holds a line end or NUL, which no request can carry`},
 		{admin.ExplainRequest{URL: "http://shop.test/", From: "x"}, `   from: "x" is not an IP address`},
 	} {
 		if got := ask(c.q); got != c.want {

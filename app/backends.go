@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"sync"
+	"time"
 
 	"sluice/backend"
 	"sluice/config"
@@ -64,16 +65,35 @@ func (s *backends) adopt(next map[backendName]*runningBackend) (unused []*runnin
 			unused = append(unused, b)
 		}
 	}
+	var fresh []*runningBackend
 	for _, b := range next {
 		if b.done == nil {
 			b.start()
+			fresh = append(fresh, b)
 		}
 	}
+	awaitHealth(fresh)
 	s.mu.Lock()
 	maps.DeleteFunc(s.meters, func(name backendName, _ *metrics.Meter) bool { return next[name] == nil })
 	s.mu.Unlock()
 	s.running = next
 	return unused
+}
+
+// awaitHealth waits until the new backends' health has been asked once, so that nobody is sent, and no rollout started, to one that is
+// down; a check that hangs is not waited for longer than its timeout.
+func awaitHealth(fresh []*runningBackend) {
+	const margin = 100 * time.Millisecond
+	begin := time.Now()
+	for _, b := range fresh {
+		if b.config.HealthCheck == nil {
+			continue
+		}
+		select {
+		case <-b.Known():
+		case <-time.After(b.config.HealthCheck.Timeout + margin - time.Since(begin)):
+		}
+	}
 }
 
 // meter is the one of that name, made when it is first asked for.

@@ -67,6 +67,9 @@ func questionHead(q *admin.ExplainRequest) ([]byte, error) {
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n", method, u.RequestURI())
 	hasHost := false
 	for _, name := range slices.Sorted(maps.Keys(q.Headers)) {
+		if strings.ContainsAny(name+q.Headers[name], "\r\n\x00") {
+			return nil, fmt.Errorf("headers: %q holds a line end or NUL, which no request can carry", name)
+		}
 		hasHost = hasHost || strings.EqualFold(name, "host")
 		fmt.Fprintf(&b, "%s: %s\r\n", name, q.Headers[name])
 	}

@@ -49,8 +49,7 @@ func (a *applier) apply(r rollout.Routing) {
 	a.log.Debug("weights applied", zap.String("route", r.Route), zap.Stringer("canary", r.CanaryWeight), zap.Uint64("seq", r.Seq))
 }
 
-// install puts a whole table in force, with the newest routing of each route. Routes without one go to stable, or to their only
-// backend.
+// install puts a whole table in force, with the newest routing of each route that moves weights. The others have one backend.
 func (a *applier) install(cfg *config.Config, t router.Table) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -59,7 +58,7 @@ func (a *applier) install(cfg *config.Config, t router.Table) error {
 		c := &cfg.Routes[i]
 		a.config[c.Name] = c
 		s := selector.Split{Canary: -1, PairWeight: uint32(rollout.Full), Salt: c.Name}
-		if by, ok := a.routings[c.Name]; ok {
+		if by, ok := a.routings[c.Name]; ok && movable(c) {
 			var err error
 			if s, err = split(c, &by); err != nil {
 				return fmt.Errorf("bug: the routing does not fit the configuration: %w", err)

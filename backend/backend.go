@@ -55,6 +55,7 @@ type Backend struct {
 	health        *HealthCheck
 	endpoints     []*Endpoint
 	next          atomic.Uint64 // round robin's place
+	known         chan struct{} // closed when every endpoint has been asked once
 }
 
 // Endpoint is one address of a backend.
@@ -70,7 +71,7 @@ func New(c Config) (*Backend, error) {
 	if len(c.Endpoints) == 0 {
 		return nil, fmt.Errorf("backend %q has no endpoint", c.Name)
 	}
-	b := &Backend{name: c.Name, version: c.Version, balancing: c.Balancing, timeouts: c.Timeouts, health: c.Health}
+	b := &Backend{name: c.Name, version: c.Version, balancing: c.Balancing, timeouts: c.Timeouts, health: c.Health, known: make(chan struct{})}
 	for _, raw := range c.Endpoints {
 		e, err := newEndpoint(raw, c)
 		if err != nil {
@@ -128,6 +129,9 @@ func (b *Backend) Available() bool {
 	return false
 }
 
+// Known is closed when Run has asked every endpoint once, so that Available is more than a hope.
+func (b *Backend) Known() <-chan struct{} { return b.known }
+
 // Pick chooses a healthy endpoint, using the random number draw; nil when there is none.
 func (b *Backend) Pick(draw uint64) *Endpoint {
 	n := uint64(len(b.endpoints))
@@ -164,12 +168,14 @@ const pruneEvery = time.Second
 
 // Run checks the endpoints' health and prunes idle connections until ctx ends, then closes all that are idle.
 func (b *Backend) Run(ctx context.Context) error {
-	var checks sync.WaitGroup
+	var checks, asked sync.WaitGroup
 	if b.health != nil {
 		for _, e := range b.endpoints {
-			checks.Go(func() { b.health.watch(ctx, e) })
+			asked.Add(1)
+			checks.Go(func() { b.health.watch(ctx, e, asked.Done) })
 		}
 	}
+	checks.Go(func() { asked.Wait(); close(b.known) })
 	b.prune(ctx)
 	checks.Wait()
 	for _, e := range b.endpoints {

@@ -259,3 +259,24 @@ func TestIdleConnectionsOverTheLimitAreClosedWhenNoWaveNeedsThem(t *testing.T) {
 		t.Errorf("%d idle and %d open after a quiet second, want 2", n, e.pool.open.Load())
 	}
 }
+
+func TestTheFirstHealthCheckDecidesByItself(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusOK, http.StatusServiceUnavailable} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		defer server.Close()
+		h := &HealthCheck{Path: "/", Interval: time.Hour, Timeout: 5 * time.Second, UnhealthyAfter: 3, HealthyAfter: 2}
+		b := newBackend(t, Config{Endpoints: []string{server.URL}, Health: h})
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan error)
+		go func() { done <- b.Run(ctx) }()
+		<-b.Known()
+		if got := b.Available(); got != (status == http.StatusOK) {
+			t.Errorf("after one answer of %d: Available = %v", status, got)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}

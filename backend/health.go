@@ -19,6 +19,12 @@ type HealthCheck struct {
 // tally is what a run of checks has shown: pure, so that the thresholds are tested without a clock or a socket.
 type tally struct{ good, bad int }
 
+// first takes the first result there is: nothing is known that could speak against it.
+func (t *tally) first(ok bool) bool {
+	t.add(ok, ok, &HealthCheck{})
+	return ok
+}
+
 // add counts one result and says whether the endpoint is healthy now, given that it was.
 func (t *tally) add(ok, was bool, h *HealthCheck) bool {
 	if ok {
@@ -29,7 +35,7 @@ func (t *tally) add(ok, was bool, h *HealthCheck) bool {
 	return was && t.bad < h.UnhealthyAfter
 }
 
-func (h *HealthCheck) watch(ctx context.Context, e *Endpoint) {
+func (h *HealthCheck) watch(ctx context.Context, e *Endpoint, known func()) {
 	client := &http.Client{
 		Timeout:       h.Timeout,
 		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil},
@@ -38,13 +44,15 @@ func (h *HealthCheck) watch(ctx context.Context, e *Endpoint) {
 	var seen tally
 	ticker := time.NewTicker(h.Interval)
 	defer ticker.Stop()
+	e.healthy.Store(seen.first(h.ask(ctx, client, e)))
+	known()
 	for {
-		e.healthy.Store(seen.add(h.ask(ctx, client, e), e.healthy.Load(), h))
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
+		e.healthy.Store(seen.add(h.ask(ctx, client, e), e.healthy.Load(), h))
 	}
 }
 

@@ -67,7 +67,7 @@ func newExchange(c *client) *exchange {
 	x.client, x.front = c, c.listener.front.Load()
 	x.begun, x.parting, x.route, x.id, x.cookie = false, false, nil, x.id[:0], x.cookie[:0]
 	x.toHEAD, x.method, x.arrival = false, 0, metrics.Arrival{}
-	x.scanned, x.refused = false, nil
+	x.scanned, x.refused, x.choice = false, nil, selector.Choice{Backend: unchosen}
 	x.up.reset()
 	x.request.reset()
 	return x
@@ -199,9 +199,12 @@ func (x *exchange) choose() bool {
 	return true
 }
 
-// meter is where the request is counted.
+// unchosen is the Choice.Backend of a request for which none has been picked.
+const unchosen = -1
+
+// meter is where the request is counted: with its backend, or with the requests that have none.
 func (x *exchange) meter() *metrics.Meter {
-	if x.route == nil {
+	if x.choice.Backend == unchosen {
 		return x.client.server.NoRoute
 	}
 	return x.route.Meters[x.choice.Backend]

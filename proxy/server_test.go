@@ -420,3 +420,21 @@ func TestARequestAllocatesNothing(t *testing.T) {
 		t.Errorf("allocations per request = %v, want 0", got)
 	}
 }
+
+func TestAnAnswerBeforeABackendIsPickedIsCountedWithNone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, benchOptions{canary: 10000}, newOrigin(t, always(okAnswer)).url, newOrigin(t, always(okAnswer)).url)
+	for range 20 { // exchanges are used again: none may remember the last one's backend
+		b.talk("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		if got := b.talk("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade, close\r\nUpgrade: x\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 501 ") {
+			t.Fatalf("got %q", got)
+		}
+	}
+	for i := range 2 {
+		for _, a := range b.route.Meters[i].Totals().Answers {
+			if a.Code == 501 {
+				t.Errorf("backend %d has %d answers with 501, want none", i, a.Count)
+			}
+		}
+	}
+}

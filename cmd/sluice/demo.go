@@ -74,7 +74,11 @@ func runDemo(ctx context.Context, c console, s demo.Scenario) error {
 		return err
 	}
 	if out.Rollout != rollout.Promoted {
-		return withCode(exitRolledBack, "the rollout ended %s, as the scenario %q has it: %t", out.Rollout, s, out.AsExpected)
+		expected := "as the scenario intends"
+		if !out.AsExpected {
+			expected = "which the scenario does not intend"
+		}
+		return withCode(exitRolledBack, "the rollout ended %s, %s", out.Rollout, expected)
 	}
 	return nil
 }
