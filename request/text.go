@@ -55,6 +55,12 @@ func Regex(pattern string) (Text, error) {
 // Present matches every value that is there, an empty one too.
 func Present() Text { return Text{kind: textPresent} }
 
+// Literal is the value of an exact condition; false for the other kinds.
+func (t Text) Literal() (string, bool) { return t.value, t.kind == textExact }
+
+// PathLiteral is the value of a path prefix, without a slash at its end; false for the other kinds.
+func (t Text) PathLiteral() (string, bool) { return t.value, t.kind == textPathPrefix }
+
 // Match says whether the value v fulfils the condition. An absent value (nil) never does.
 func (t Text) Match(v []byte) bool {
 	if v == nil {

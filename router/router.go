@@ -86,19 +86,19 @@ type Table struct {
 	// DebugHeaders adds Sluice-Backend and Sluice-Reason to answers.
 	DebugHeaders bool
 
-	hosts *hostIndex
+	index *index
 }
 
 // New makes a table; the routes are tried in the given order.
 func New(t Table) *Table {
 	t.Routes = slices.Clone(t.Routes)
-	t.hosts = newHostIndex(t.Routes)
+	t.index = newIndex(t.Routes)
 	return &t
 }
 
 // Match is the first route that takes the request, nil when none does.
 func (t *Table) Match(v request.View) *Route {
-	if i := t.hosts.first(t.Routes, v); i >= 0 {
+	if i := t.index.first(t.Routes, v); i >= 0 {
 		return t.Routes[i]
 	}
 	return nil
