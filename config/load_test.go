@@ -61,7 +61,7 @@ routes:
 			Timeout:  30 * time.Second,
 			Rollout: &Rollout{
 				Stable: "stable", Canary: "canary", Preset: "fast", Steps: []Step{step(500), step(2500), step(5000)},
-				Bake: 10 * time.Minute, BakeStable: 500, Decision: "auto", AutoStart: true, Salt: "attempt",
+				Bake: 10 * time.Minute, BakeStable: 500, Decision: "auto", OnInsufficient: "wait", MaxWait: 30 * time.Minute, AutoStart: true, Salt: "attempt",
 				Analysis: Analysis{
 					Interval: 100 * time.Millisecond,
 					Checks: []Check{

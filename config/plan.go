@@ -22,7 +22,8 @@ func (r *Rollout) inWords() string {
 	var parts []string
 	var least time.Duration
 	var requests uint64
-	for _, s := range r.Steps {
+	for i, s := range r.Steps {
+		parts = append(parts, r.stopsInWords(i)...)
 		part := s.Weight.number() + " %"
 		if s.Hold > 0 {
 			part += " " + inWords(s.Hold)
@@ -30,6 +31,10 @@ func (r *Rollout) inWords() string {
 		parts = append(parts, part)
 		least += s.Hold
 		requests += s.MinRequests
+	}
+	parts = append(parts, r.stopsInWords(len(r.Steps))...)
+	for _, s := range r.Stops {
+		least += s.Pause
 	}
 	if r.Bake > 0 {
 		parts = append(parts, "bake "+inWords(r.Bake))
@@ -40,10 +45,50 @@ func (r *Rollout) inWords() string {
 	if requests > 0 {
 		line += fmt.Sprintf(" and %d requests to the canary", requests)
 	}
+	if gates := r.gates(); gates != "" {
+		line += ", " + gates
+	}
 	if r.StepsCompleted {
 		line += " (the step 100 % was added at the end)"
 	}
 	return line
+}
+
+// stopsInWords are the gates and pauses before a weight.
+func (r *Rollout) stopsInWords(before int) []string {
+	var parts []string
+	for _, s := range r.Stops {
+		switch {
+		case s.Before != before:
+		case s.Gate == "":
+			parts = append(parts, "pause "+inWords(s.Pause))
+		case s.Expires > 0:
+			parts = append(parts, fmt.Sprintf("gate %s (expires in %s)", s.Gate, inWords(s.Expires)))
+		default:
+			parts = append(parts, "gate "+s.Gate)
+		}
+	}
+	return parts
+}
+
+// gates says what of a person's time the plan takes.
+func (r *Rollout) gates() string {
+	n := 0
+	for _, s := range r.Stops {
+		if s.Gate != "" {
+			n++
+		}
+	}
+	switch {
+	case r.Decision == "manual":
+		return "each step approved by a person"
+	case n == 1:
+		return "1 gate opened by a person"
+	case n > 1:
+		return fmt.Sprintf("%d gates opened by a person", n)
+	default:
+		return ""
+	}
 }
 
 // inWords is a duration without the units that are zero: "10m", "1h30m".

@@ -99,10 +99,7 @@ func (m *machine) resumeCommand(c *Command) error {
 		return m.wrongPhase("resume", "it ends a pause")
 	case m.pausedFor(ReasonStateLost):
 		return m.wrongPhase("resume", "there is nothing to go back to; use start or abort")
-	case m.pausedFor(ReasonUser):
-		d := m.asked("resume", c, ReasonUser)
-		m.lift(ReasonUser)
-		m.end(d, fmt.Sprintf("Resumed%s at %s.", by(c), m.shown()))
+	case m.ledOut("resume", c):
 		return nil
 	case m.pausedFor(ReasonRolesUnclear):
 		d := m.asked("resume", c, ReasonRolesUnclear)
@@ -115,12 +112,25 @@ func (m *machine) resumeCommand(c *Command) error {
 	}
 }
 
-// approveCommand finds nothing to open: no step of this plan waits for a person.
-func (m *machine) approveCommand(c *Command) error {
-	if c.Attempt == "" || c.Step == nil || c.Gate == "" {
-		return invalid("approve needs attempt, step and gate, so that it opens only what was looked at")
+// ledOut ends the newest pause that a person may end; what made it may make it again.
+func (m *machine) ledOut(action string, c *Command) bool {
+	for _, reason := range m.Pauses {
+		switch reason {
+		case ReasonInsufficient: // the gate, or the evidence, is waited for as long again
+			m.Waited, m.Counted = 0, m.Held
+		case ReasonUser, ReasonCheckFailed:
+		default:
+			continue
+		}
+		d := m.asked(action, c, reason)
+		m.lift(reason)
+		if reason == ReasonCheckFailed {
+			m.Asked = ""
+		}
+		m.end(d, fmt.Sprintf("Resumed%s at %s.", by(c), m.shown()))
+		return true
 	}
-	return refuse("gate %s is not waiting for an approval", c.Gate)
+	return false
 }
 
 func (m *machine) promoteCommand(c *Command) error {
@@ -135,9 +145,12 @@ func (m *machine) promoteCommand(c *Command) error {
 	}
 	r := m.plan.Rollout
 	d := m.asked("promote", c, ReasonUser)
-	if m.pausedFor(ReasonUser) {
-		m.lift(ReasonUser)
+	for _, reason := range []string{ReasonUser, ReasonCheckFailed, ReasonInsufficient, ReasonStableUnhealthy} {
+		if m.pausedFor(reason) {
+			m.lift(reason)
+		}
 	}
+	m.Asked = ""
 	m.Fast = m.Fast || c.Full
 	next := m.Step + 1
 	if c.Full {
