@@ -7,18 +7,23 @@ import (
 )
 
 // Plan is each rollout in words, one line a rollout in the file's order:
-// `checkout: 5 % 10m → 25 % 10m → 50 % 10m → bake 10m; at least 40m and 300 requests to the canary`.
+// `checkout: 5 % 10m → 25 % 10m → 50 % 10m → bake 10m; at least 40m and 300 requests`.
 func (c *Config) Plan() []string {
 	var lines []string
 	for i := range c.Routes {
 		if r := &c.Routes[i]; r.Rollout != nil {
-			lines = append(lines, r.Name+": "+r.Rollout.inWords())
+			line := r.Name + ": " + r.Rollout.InWords()
+			if r.Rollout.StepsCompleted {
+				line += " (the step 100 % was added at the end)"
+			}
+			lines = append(lines, line)
 		}
 	}
 	return lines
 }
 
-func (r *Rollout) inWords() string {
+// InWords is the plan of one rollout: `5 % 10m → gate qa → 25 % 10m → bake 10m; at least 30m and 200 requests, 1 gate opened by a person`.
+func (r *Rollout) InWords() string {
 	var parts []string
 	var least time.Duration
 	var requests uint64
@@ -43,13 +48,10 @@ func (r *Rollout) inWords() string {
 	}
 	line := strings.Join(parts, " → ") + "; at least " + inWords(least+r.Bake)
 	if requests > 0 {
-		line += fmt.Sprintf(" and %d requests to the canary", requests)
+		line += fmt.Sprintf(" and %d requests", requests)
 	}
 	if gates := r.gates(); gates != "" {
 		line += ", " + gates
-	}
-	if r.StepsCompleted {
-		line += " (the step 100 % was added at the end)"
 	}
 	return line
 }
