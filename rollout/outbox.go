@@ -21,7 +21,7 @@ func (m *machine) tell(d Decision) {
 		return
 	}
 	random := m.in.Random
-	random[0] ^= d.Seq // several decisions may come of one input
+	random[1] += d.Seq // several decisions may come of one input
 	all := append(slices.Clone(m.Undelivered), Event{ID: attemptID(m.in.Now, random), Decision: d})
 	m.Undelivered = all[max(0, len(all)-maxUndelivered):]
 }

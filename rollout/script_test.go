@@ -162,6 +162,8 @@ func (w *world) do(verb string, args []string) error {
 		return err
 	case "routing":
 		w.printRouting()
+	case "last":
+		w.printLast()
 	case "outbox":
 		for _, e := range w.state.Undelivered {
 			fmt.Fprintf(&w.out, "%s %s: %s\n", e.ID, e.Decision.Action, e.Decision.Sentence)
@@ -558,4 +560,15 @@ func (w *world) printRouting() {
 	}
 	fmt.Fprintf(&w.out, "routing: stable=%s canary=%s %d of %d further=%v salt=%s trial=%v step=%d\n",
 		r.Stable, r.Canary, r.CanaryWeight, r.PairWeight, r.Further, salt, r.Trial, r.Step)
+}
+
+// printLast prints the last decision in full.
+func (w *world) printLast() {
+	d := w.state.Last
+	fmt.Fprintf(&w.out, "seq %d at %s of %s: %s by %s, %s → %s, %s → %s, step %d, reason %q, outcome %q\n", d.Seq, d.At.Format(time.TimeOnly),
+		d.Route, d.Action, d.Actor, d.From, d.To, d.WeightFrom, d.WeightTo, d.Step, d.Reason, d.Outcome)
+	for _, v := range d.Checks {
+		fmt.Fprintf(&w.out, "  %s %s: %.4g of %d (%d bad) against %.4g of %d (%d bad), limit %g\n",
+			v.Name, v.Verdict, v.Value, v.Samples, v.Bad, v.StableValue, v.StableSamples, v.StableBad, v.Limit)
+	}
 }
