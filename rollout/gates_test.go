@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -220,4 +221,48 @@ func TestNobodyToTellKeepsNoEventsAndManyAreBounded(t *testing.T) {
 			t.Errorf("receivers %v: %d events with %d ids, want %d", receivers, len(w.state.Undelivered), len(ids), want)
 		}
 	}
+}
+
+func TestAnApprovalOfAnotherStepOpensNothing(t *testing.T) {
+	t.Parallel()
+	w := at(t, []string{"plan steps=5%,gate:qa,25%", "traffic canary 5/s", "boot", "tick 9m"})
+	w.state.Approvals = []Approval{{Gate: "qa", Step: 0}, {Gate: "qa", Step: 2}}
+	w.tick(2 * time.Minute)
+	if w.where() != "Waiting" || w.state.Weight != 500 {
+		t.Errorf("%s at %s, want Waiting at 5%%", w.where(), w.state.Weight)
+	}
+}
+
+func TestTheLastFiftyVersionsAreRemembered(t *testing.T) {
+	t.Parallel()
+	w := at(t, []string{"plan autoStart=false", "boot"})
+	for i := range maxTried + 5 {
+		for _, c := range []Command{{Verb: "start", Version: fmt.Sprint("v", i)}, {Verb: "abort"}} {
+			w.input(&c)
+			w.tick(time.Second)
+		}
+	}
+	if n := len(w.state.Tried); n != maxTried {
+		t.Errorf("%d versions are remembered, want %d", n, maxTried)
+	}
+	if w.state.failed("v4") || !w.state.failed("v5") || !w.state.failed(fmt.Sprint("v", maxTried+4)) {
+		t.Errorf("remembered = %+v, want the newest", w.state.Tried)
+	}
+}
+
+func TestWhatWasCountedAtOneWeightIsNotCountedAtTheNext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.start()
+		defer b.stop()
+		b.pass(200 * time.Millisecond)
+		b.serve("canary", 500, 0)
+		b.pass(time.Second)
+		b.mustDo("promote")
+		b.pass(time.Second)
+		if s := b.control.Status(); s.Step != 2 || s.RequestsNeeded != 100 {
+			t.Errorf("step %d needs %d requests, want step 2 with 100", s.Step, s.RequestsNeeded)
+		}
+	})
 }
