@@ -46,10 +46,15 @@ func rolloutPlan(c *config.Rollout) *rollout.Rollout {
 	}
 	out := &rollout.Rollout{
 		Stable: c.Stable, Canary: c.Canary, Bake: c.Bake, BakeStable: rollout.Weight(c.BakeStable), AutoStart: c.AutoStart,
-		Interval: c.Analysis.Interval, AutoRollback: c.Rollback.Auto, DrainTimeout: c.Rollback.DrainTimeout, SaltRoute: c.Salt == "route",
+		Interval: c.Analysis.Interval, AutoRollback: c.Rollback.Auto, SaltRoute: c.Salt == "route",
+		DrainTimeout: c.Rollback.DrainTimeout, DrainImmediate: c.Rollback.Drain == "immediate",
+		Decision: c.Decision, OnInsufficient: c.OnInsufficient, MaxWait: c.MaxWait,
 	}
 	for _, s := range c.Steps {
 		out.Steps = append(out.Steps, rollout.Step{Weight: rollout.Weight(s.Weight), Hold: s.Hold, MinRequests: s.MinRequests})
+	}
+	for _, s := range c.Stops {
+		out.Stops = append(out.Stops, rollout.Stop{Before: s.Before + 1, Gate: s.Gate, Expires: s.Expires, Pause: s.Pause})
 	}
 	for i := range c.Analysis.Checks {
 		out.Checks = append(out.Checks, check(&c.Analysis.Checks[i]))

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -16,44 +15,28 @@ type general struct {
 
 func (d *decoder) rollout(v value, r *Rollout) {
 	var g general
+	var steps []fileStep
 	d.object(v, keys{
-		"stable":      one(d, &r.Stable, parseName),
-		"canary":      one(d, &r.Canary, parseName),
-		"preset":      one(d, &r.Preset, oneOf(presetNames())),
-		"steps":       listOf(d, &r.Steps, zero[Step], d.step),
-		"hold":        one(d, &g.hold, parseDuration),
-		"minRequests": one(d, &g.minRequests, parseRequests),
-		"bake":        one(d, &r.Bake, parseDuration),
-		"bakeStable":  one(d, &r.BakeStable, parsePercent),
-		"decision":    one(d, &r.Decision, oneOf([]string{"auto"}, "manual", "hybrid")),
-		"autoStart":   one(d, &r.AutoStart, parseBool),
-		"analysis":    into(&r.Analysis, d.analysis),
-		"rollback":    into(&r.Rollback, d.rollback),
-		"salt":        one(d, &r.Salt, oneOf([]string{"attempt", "route"})),
+		"stable":         one(d, &r.Stable, parseName),
+		"canary":         one(d, &r.Canary, parseName),
+		"preset":         one(d, &r.Preset, oneOf(presetNames())),
+		"steps":          listOf(d, &steps, zero[fileStep], d.step),
+		"hold":           one(d, &g.hold, parseDuration),
+		"minRequests":    one(d, &g.minRequests, parseRequests),
+		"bake":           one(d, &r.Bake, parseDuration),
+		"bakeStable":     one(d, &r.BakeStable, parsePercent),
+		"decision":       one(d, &r.Decision, oneOf([]string{"auto", "manual", "hybrid"})),
+		"onInsufficient": one(d, &r.OnInsufficient, oneOf([]string{"wait", "pause", "promote", "rollback"})),
+		"maxWait":        one(d, &r.MaxWait, positive(parseDuration)),
+		"autoStart":      one(d, &r.AutoStart, parseBool),
+		"analysis":       into(&r.Analysis, d.analysis),
+		"rollback":       into(&r.Rollback, d.rollback),
+		"salt":           one(d, &r.Salt, oneOf([]string{"attempt", "route"})),
 	})
 	if v.node.Kind == yaml.MappingNode {
+		r.divide(steps)
 		d.complete(v.path, r, g)
 	}
-}
-
-// step is a weight alone, or a map with one.
-func (d *decoder) step(v value, s *Step) {
-	if v.node.Kind != yaml.MappingNode {
-		one(d, &s.Weight, parsePercent)(v)
-		return
-	}
-	for _, p := range d.pairs(v) {
-		if p.name == "gate" || p.name == "pause" {
-			d.add(Error, placeAt(p.key), p.value.path, "a step that is a %s is not built yet; so far a step sets a weight, like 5%%", p.name)
-			return
-		}
-	}
-	d.object(v, keys{
-		"setWeight":   one(d, &s.Weight, parsePercent),
-		"hold":        one(d, &s.Hold, parseDuration),
-		"minRequests": one(d, &s.MinRequests, parseRequests),
-	})
-	d.required(v, "setWeight", "like setWeight: 5%")
 }
 
 // complete writes out what a preset and the defaults bring, and takes the 100 % step for the bake that it is.
@@ -81,8 +64,11 @@ func (d *decoder) complete(path string, r *Rollout, g general) {
 		r.BakeStable = p.bakeStable
 	}
 	d.takeBake(path, r)
+	if r.Decision == "hybrid" && !d.has(path+".onInsufficient") {
+		r.OnInsufficient = "pause" // a person is there to be asked
+	}
 	for i := range r.Steps {
-		at := fmt.Sprintf("%s.steps[%d]", path, i)
+		at := r.stepPath(path, i)
 		if !d.has(at + ".hold") {
 			r.Steps[i].Hold = g.hold
 		}
@@ -100,7 +86,7 @@ func (d *decoder) takeBake(path string, r *Rollout) {
 		r.StepsCompleted = d.has(path + ".steps")
 		return
 	}
-	at := fmt.Sprintf("%s.steps[%d]", path, last)
+	at := r.stepPath(path, last)
 	if d.has(at + ".minRequests") {
 		d.errorf(at+".minRequests", "the 100%% step has none: it is the bake, which ends after its time when nothing fails; remove the key")
 	}
@@ -118,11 +104,12 @@ func (d *decoder) completeChecks(path string, r *Rollout) {
 	const mend = "set analysis.checks, like [{metric: error-rate, max: 5%}]"
 	switch {
 	case d.has(path + ".analysis.checks"):
-		if len(r.Analysis.Checks) == 0 && !d.broken(path+".analysis.checks") {
-			d.errorf(path+".analysis.checks", "blind canary: nothing judges it; %s", mend)
+		if len(r.Analysis.Checks) == 0 && r.Decision != "manual" && !d.broken(path+".analysis.checks") && !d.broken(path+".decision") {
+			d.errorf(path+".analysis.checks", "blind canary: nothing judges it; %s, or decision: manual where a person watches", mend)
 		}
 	case d.has(path+".steps") && !d.has(path+".preset"):
-		d.errorf(path+".steps", "blind canary: steps without analysis; %s, or name a preset, which brings checks", mend)
+		d.errorf(path+".steps", "blind canary: steps without analysis; %s, or name a preset, which brings checks; where a person watches, "+
+			"analysis: {checks: []} with decision: manual", mend)
 	default:
 		r.Analysis.Checks = defaultChecks()
 	}

@@ -58,7 +58,7 @@ func defaultRule() Rule { return Rule{Percent: Full, FromStep: 1, Measure: true}
 func defaultRollout() Rollout {
 	return Rollout{
 		Stable: "stable", Canary: "canary",
-		Decision: "auto", AutoStart: true, Salt: "attempt",
+		Decision: "auto", OnInsufficient: "wait", MaxWait: 30 * time.Minute, AutoStart: true, Salt: "attempt",
 		Analysis: Analysis{Interval: 100 * time.Millisecond, AbortOn: new(defaultAbortOn())},
 		Rollback: Rollback{Auto: true, Drain: "finish", DrainTimeout: 30 * time.Second},
 	}

@@ -61,7 +61,7 @@ routes:
 			Timeout:  30 * time.Second,
 			Rollout: &Rollout{
 				Stable: "stable", Canary: "canary", Preset: "fast", Steps: []Step{step(500), step(2500), step(5000)},
-				Bake: 10 * time.Minute, BakeStable: 500, Decision: "auto", AutoStart: true, Salt: "attempt",
+				Bake: 10 * time.Minute, BakeStable: 500, Decision: "auto", OnInsufficient: "wait", MaxWait: 30 * time.Minute, AutoStart: true, Salt: "attempt",
 				Analysis: Analysis{
 					Interval: 100 * time.Millisecond,
 					Checks: []Check{
@@ -82,13 +82,13 @@ routes:
 func TestPresetsBringTheirPlans(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"fast":                    "5 % 10m → 25 % 10m → 50 % 10m → bake 10m; at least 40m and 300 requests to the canary",
-		"slow":                    "5 % 1h → 25 % 1h → 50 % 1h → bake 1h; at least 4h and 300 requests to the canary",
-		"soak":                    "5 % 30m → 25 % 30m → 50 % 30m → bake 30m; at least 2h and 300 requests to the canary",
+		"fast":                    "5 % 10m → 25 % 10m → 50 % 10m → bake 10m; at least 40m and 300 requests",
+		"slow":                    "5 % 1h → 25 % 1h → 50 % 1h → bake 1h; at least 4h and 300 requests",
+		"soak":                    "5 % 30m → 25 % 30m → 50 % 30m → bake 30m; at least 2h and 300 requests",
 		"AllAtOnce":               "bake 10m; at least 10m",
-		"Canary10Percent5Minutes": "10 % 5m → bake 10m; at least 15m and 100 requests to the canary",
+		"Canary10Percent5Minutes": "10 % 5m → bake 10m; at least 15m and 100 requests",
 		"Linear10PercentEvery1Minutes": "10 % 1m → 20 % 1m → 30 % 1m → 40 % 1m → 50 % 1m → 60 % 1m → 70 % 1m → " +
-			"80 % 1m → 90 % 1m → bake 10m; at least 19m and 900 requests to the canary",
+			"80 % 1m → 90 % 1m → bake 10m; at least 19m and 900 requests",
 	} {
 		c, findings := Quick(QuickOptions{Stable: "http://127.0.0.1:1", Canary: "http://127.0.0.1:2", Rollout: name, Env: home})
 		if err := findings.Err(); err != nil {

@@ -7,22 +7,28 @@ import (
 )
 
 // Plan is each rollout in words, one line a rollout in the file's order:
-// `checkout: 5 % 10m → 25 % 10m → 50 % 10m → bake 10m; at least 40m and 300 requests to the canary`.
+// `checkout: 5 % 10m → 25 % 10m → 50 % 10m → bake 10m; at least 40m and 300 requests`.
 func (c *Config) Plan() []string {
 	var lines []string
 	for i := range c.Routes {
 		if r := &c.Routes[i]; r.Rollout != nil {
-			lines = append(lines, r.Name+": "+r.Rollout.inWords())
+			line := r.Name + ": " + r.Rollout.InWords()
+			if r.Rollout.StepsCompleted {
+				line += " (the step 100 % was added at the end)"
+			}
+			lines = append(lines, line)
 		}
 	}
 	return lines
 }
 
-func (r *Rollout) inWords() string {
+// InWords is the plan of one rollout: `5 % 10m → gate qa → 25 % 10m → bake 10m; at least 30m and 200 requests, 1 gate opened by a person`.
+func (r *Rollout) InWords() string {
 	var parts []string
 	var least time.Duration
 	var requests uint64
-	for _, s := range r.Steps {
+	for i, s := range r.Steps {
+		parts = append(parts, r.stopsInWords(i)...)
 		part := s.Weight.number() + " %"
 		if s.Hold > 0 {
 			part += " " + inWords(s.Hold)
@@ -31,6 +37,10 @@ func (r *Rollout) inWords() string {
 		least += s.Hold
 		requests += s.MinRequests
 	}
+	parts = append(parts, r.stopsInWords(len(r.Steps))...)
+	for _, s := range r.Stops {
+		least += s.Pause
+	}
 	if r.Bake > 0 {
 		parts = append(parts, "bake "+inWords(r.Bake))
 	} else {
@@ -38,12 +48,49 @@ func (r *Rollout) inWords() string {
 	}
 	line := strings.Join(parts, " → ") + "; at least " + inWords(least+r.Bake)
 	if requests > 0 {
-		line += fmt.Sprintf(" and %d requests to the canary", requests)
+		line += fmt.Sprintf(" and %d requests", requests)
 	}
-	if r.StepsCompleted {
-		line += " (the step 100 % was added at the end)"
+	if gates := r.gates(); gates != "" {
+		line += ", " + gates
 	}
 	return line
+}
+
+// stopsInWords are the gates and pauses before a weight.
+func (r *Rollout) stopsInWords(before int) []string {
+	var parts []string
+	for _, s := range r.Stops {
+		switch {
+		case s.Before != before:
+		case s.Gate == "":
+			parts = append(parts, "pause "+inWords(s.Pause))
+		case s.Expires > 0:
+			parts = append(parts, fmt.Sprintf("gate %s (expires in %s)", s.Gate, inWords(s.Expires)))
+		default:
+			parts = append(parts, "gate "+s.Gate)
+		}
+	}
+	return parts
+}
+
+// gates says what of a person's time the plan takes.
+func (r *Rollout) gates() string {
+	n := 0
+	for _, s := range r.Stops {
+		if s.Gate != "" {
+			n++
+		}
+	}
+	switch {
+	case r.Decision == "manual":
+		return "each step approved by a person"
+	case n == 1:
+		return "1 gate opened by a person"
+	case n > 1:
+		return fmt.Sprintf("%d gates opened by a person", n)
+	default:
+		return ""
+	}
 }
 
 // inWords is a duration without the units that are zero: "10m", "1h30m".

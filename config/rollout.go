@@ -11,14 +11,22 @@ type Rollout struct {
 	Preset string
 	// Steps before the bake, weights rising strictly, all above 0 and below 100 %. The file's last step, 100 %, is Bake.
 	Steps []Step
+	// Stops are the file's steps that are gates and pauses, in its order.
+	Stops []Stop
 	// StepsCompleted says that the file's steps lacked their last, 100 %, and it was added.
 	StepsCompleted bool
 	// Bake is how long the 100 % step is watched. Default 10m (slow: 1h, soak: 30m).
 	Bake time.Duration
 	// BakeStable stays on stable while baking, so that the comparison goes on. Default 5 %; 0 % for AllAtOnce.
 	BakeStable Percent
-	// Decision is who decides. Default and so far only "auto".
+	// Decision is who decides: "auto", "manual" (a person approves each step) or "hybrid" (auto unless something is off, then a person).
+	// Default "auto".
 	Decision string
+	// OnInsufficient is what happens after MaxWait without enough evidence: "wait", "pause", "promote" or "rollback". Default "wait",
+	// with decision: hybrid "pause".
+	OnInsufficient string
+	// MaxWait is the longest wait at a step for enough evidence, beyond its hold. Default 30m.
+	MaxWait time.Duration
 	// AutoStart starts an attempt when the canary has a new version that never failed here. Default true.
 	AutoStart bool
 	// Analysis judges the canary.
@@ -37,6 +45,20 @@ type Step struct {
 	Hold time.Duration
 	// MinRequests is the least number of canary requests at this step. Default: the rollout's minRequests, 100.
 	MinRequests uint64
+}
+
+// Stop is a step of the file without a weight: a gate that a person opens, or a pause.
+type Stop struct {
+	// Before counts the weights before it: the stop is before Steps[Before], or before the bake where there is none.
+	Before int
+	// Gate is its name; "" is a pause.
+	Gate string
+	// Expires is how long a gate waits; 0 is for ever. Default 0.
+	Expires time.Duration
+	// OnExpire is what happens then. Default and so far only "pause".
+	OnExpire string
+	// Pause is how long a pause lasts.
+	Pause time.Duration
 }
 
 // Analysis judges the canary.

@@ -1,6 +1,10 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 func (d *decoder) rolloutRules(r *Route, path string) {
 	at := path + ".rollout"
@@ -8,6 +12,7 @@ func (d *decoder) rolloutRules(r *Route, path string) {
 		d.roleRules(r, path)
 	}
 	d.stepRules(r.Rollout, at)
+	d.stopRules(r.Rollout, at)
 	first := map[string]int{}
 	for i, c := range r.Rollout.Analysis.Checks {
 		check := fmt.Sprintf("%s.analysis.checks[%d]", at, i)
@@ -56,7 +61,7 @@ func (d *decoder) stepRules(r *Rollout, path string) {
 	}
 	var before Percent
 	for i, s := range r.Steps {
-		at := fmt.Sprintf("%s.steps[%d]", path, i)
+		at := r.stepPath(path, i)
 		switch {
 		case s.Weight == Full:
 			d.errorf(at, "100%% ends the rollout; remove the steps after it")
@@ -73,5 +78,34 @@ func (d *decoder) stepRules(r *Rollout, path string) {
 	if bake := Full - r.BakeStable; bake < before || bake == 0 {
 		d.errorf(path+".bakeStable", "%s on stable leaves the canary less in the bake (%s) than in the step before it (%s); lower it",
 			r.BakeStable, bake, before)
+	}
+}
+
+// stopRules: an approval names a gate at a weight, so that name is said once there, and a check's name in hybrid mode is another's.
+func (d *decoder) stopRules(r *Rollout, path string) {
+	if d.broken(path + ".steps") {
+		return
+	}
+	type place struct {
+		gate   string
+		before int
+	}
+	first := map[place]int{}
+	for i, s := range r.Stops {
+		at := r.stopPath(path, i)
+		if s.Before > len(r.Steps) {
+			d.errorf(at, "stands after the step 100%%, which ends the rollout; move it before it")
+		}
+		if s.Gate == "" {
+			continue
+		}
+		if j, twice := first[place{s.Gate, s.Before}]; twice {
+			d.errorf(at+".gate", "%s stands before the same weight already (%s); give it another name", quote(s.Gate),
+				strings.TrimPrefix(r.stopPath(path, j), path+"."))
+		}
+		first[place{s.Gate, s.Before}] = i
+		if r.Decision == "hybrid" && slices.ContainsFunc(r.Analysis.Checks, func(c Check) bool { return c.Name == s.Gate }) {
+			d.errorf(at+".gate", "%s is a check's name too, and approve could mean either; give the gate another name", quote(s.Gate))
+		}
 	}
 }

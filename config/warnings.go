@@ -87,9 +87,10 @@ func (d *decoder) rolloutWarnings(r *Route, path string) {
 		dry = dry && c.DryRun
 	}
 	switch {
+	case len(r.Rollout.Analysis.Checks) == 0: // a person watches, and said so
 	case dry:
 		d.warnf(at+".analysis.checks", "no check would roll back: every one is dryRun; take dryRun from one")
-	case !r.Rollout.Rollback.Auto:
+	case !r.Rollout.Rollback.Auto && r.Rollout.Decision == "auto":
 		d.warnf(at+".rollback.auto", "false: no check would roll back, and decision is auto, so nobody is asked; remove it")
 	}
 }
@@ -99,7 +100,7 @@ func (d *decoder) speedWarnings(r *Rollout, at string) {
 	var before Percent
 	for i, s := range r.Steps {
 		all += s.Hold
-		step := d.stepPath(at, i)
+		step := d.stepPath(r, at, i)
 		d.holdWarning(s, step)
 		switch {
 		case i == 0 && s.Weight > largeFirst:
@@ -111,12 +112,15 @@ func (d *decoder) speedWarnings(r *Rollout, at string) {
 	}
 	switch {
 	case before == 0:
-		d.warnf(d.stepPath(at, 0), "the first step gives the canary 100%% at once; begin at %s or less", largeFirst)
+		d.warnf(d.stepPath(r, at, 0), "the first step gives the canary 100%% at once; begin at %s or less", largeFirst)
 	case Full-before > largeRise:
-		d.warnf(d.stepPath(at, len(r.Steps)), "a rise from %s to 100%%; rise by at most 50 points", before)
+		d.warnf(d.stepPath(r, at, len(r.Steps)), "a rise from %s to 100%%; rise by at most 50 points", before)
+	}
+	for _, s := range r.Stops {
+		all += s.Pause
 	}
 	if all += r.Bake; all < shortRollout {
-		d.warnf(d.stepPath(at, -1), "the whole rollout takes %s at least, too short to see what is slow to break; plan for %s or more",
+		d.warnf(d.stepPath(r, at, -1), "the whole rollout takes %s at least, too short to see what is slow to break; plan for %s or more",
 			inWords(all), inWords(shortRollout))
 	}
 }
@@ -138,8 +142,8 @@ func (d *decoder) holdWarning(s Step, step string) {
 }
 
 // stepPath is the file's step, or the steps, the preset or the rollout where it is not in the file.
-func (d *decoder) stepPath(at string, i int) string {
-	if step := fmt.Sprintf("%s.steps[%d]", at, i); d.has(step) {
+func (d *decoder) stepPath(r *Rollout, at string, i int) string {
+	if step := r.stepPath(at, i); i >= 0 && d.has(step) {
 		return step
 	}
 	for _, name := range []string{".steps", ".preset"} {

@@ -1,6 +1,9 @@
 package rollout
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Adopt is the state under another plan, at boot and at a reload: what the file changed of versions, roles and policy takes its effect.
 // It never raises the canary's weight. At a reload a *Refused says what in the file has to be mended; at boot the same makes a pause.
@@ -96,7 +99,7 @@ func (m *machine) service(boot bool) error {
 	if m.active() || m.Phase == RollingBack {
 		d := m.begin("reload", actorConfig, "")
 		m.Stable.Version = version
-		m.Checks, m.Requests = nil, 0
+		m.restartNumbers()
 		m.end(d, fmt.Sprintf("%s has version %s now: the windows of the comparison begin anew.", m.Stable.Backend, version))
 		return nil
 	}
@@ -142,16 +145,19 @@ func (m *machine) policy() {
 	}
 	m.Config = config
 	r := m.plan.Rollout
-	if !m.active() || m.base() == Waiting {
+	d := m.begin("reload", actorConfig, "")
+	if !m.active() || m.unbegun() && !m.stopsChanged(r) {
 		m.Seq++
 		return
 	}
-	d := m.begin("reload", actorConfig, "")
-	m.Checks, m.Requests = nil, 0
-	if m.base() == Baking {
+	m.restartNumbers()
+	switch {
+	case m.unbegun():
+	case m.base() == Baking:
 		m.Step, m.Weight = r.bakeStep(), min(m.Weight, Full-r.BakeStable)
-	} else {
+	default:
 		m.nearest(r)
+		m.stopsChanged(r)
 	}
 	m.end(d, fmt.Sprintf("The plan was changed: going on at %s.", m.shown()))
 }
@@ -169,4 +175,22 @@ func (m *machine) nearest(r *Rollout) {
 	}
 	m.Weight = r.Steps[m.Step-1].Weight
 	m.renew()
+}
+
+// stopsChanged lets the attempt come to the stops of another plan by itself. A gate of the same name at the same place keeps its approval,
+// all others are void. It says whether a pause was lifted: that for a gate which expired under the other plan.
+func (m *machine) stopsChanged(r *Rollout) (lifted bool) {
+	stops := r.stops(m.Step + 1)
+	approvals := slices.DeleteFunc(slices.Clone(m.Approvals), func(a Approval) bool {
+		return a.Step != m.Step || !slices.ContainsFunc(stops, func(s Stop) bool { return s.Gate == a.Gate })
+	})
+	if lifted = m.pausedFor(ReasonInsufficient) && m.AtStop; lifted {
+		m.lift(ReasonInsufficient)
+	}
+	m.leaveStops()
+	m.Approvals, m.Unproven = approvals, false
+	if m.base() == Waiting {
+		m.goTo(m.stepPhase())
+	}
+	return lifted
 }

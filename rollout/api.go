@@ -2,6 +2,8 @@ package rollout
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -25,13 +27,23 @@ func (w Weight) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, w.Percent(), 'f', -1, 64), nil
 }
 
-// UnmarshalJSON reads percent as a number and rounds it to a basis point.
+// UnmarshalJSON reads percent as a number, between 0 and 100 with at most two decimals.
 func (w *Weight) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
 	var p float64
 	if err := json.Unmarshal(b, &p); err != nil {
 		return err
 	}
-	*w = Weight(p*100 + 0.5)
+	points := math.Round(p * 100)
+	switch {
+	case !(p >= 0 && p <= 100):
+		return fmt.Errorf("%s is not between 0 and 100 percent", b)
+	case math.Abs(p*100-points) > 1e-6:
+		return fmt.Errorf("%s is too exact: a weight has at most two decimals", b)
+	}
+	*w = Weight(points)
 	return nil
 }
 
@@ -61,6 +73,8 @@ type Plan struct {
 	Digest string
 	// Rollout is nil on a route without one: then only set-weight changes anything.
 	Rollout *Rollout
+	// Receivers says that somebody is to be told of events: they go to the state's outbox.
+	Receivers bool
 }
 
 // Backend is one version of the service.
@@ -75,6 +89,12 @@ type Rollout struct {
 	// Bake is how long the 100 % step is watched, with BakeStable kept on stable meanwhile.
 	Bake       time.Duration
 	BakeStable Weight
+	// Stops between the weights, in the order in which they are passed.
+	Stops []Stop
+	// Decision is Auto, Manual or Hybrid; "" is Auto.
+	Decision string
+	// OnInsufficient is OnWait, OnPause, OnPromote or OnRollback; "" is OnWait.
+	OnInsufficient string
 	// AutoStart starts an attempt when the canary has a version that never failed here.
 	AutoStart bool
 	// Interval between two looks.
@@ -84,13 +104,22 @@ type Rollout struct {
 	AbortOn *analysis.AbortOn
 	// AutoRollback is false when a failed check only shows (rollback.auto: false).
 	AutoRollback bool
-	// DrainTimeout bounds RollingBack.
-	DrainTimeout time.Duration
-	// MaxWait bounds how long a canary may be unavailable before it is rolled back; 0 is 30 minutes.
+	// DrainTimeout bounds RollingBack; DrainImmediate ends it without waiting for requests in flight.
+	DrainTimeout   time.Duration
+	DrainImmediate bool
+	// MaxWait is how long a step waits for enough evidence beyond its hold before OnInsufficient says what happens, and how long a canary
+	// may be unavailable before it is rolled back; 0 is 30 minutes.
 	MaxWait time.Duration
 	// SaltRoute draws the same users in every attempt (salt: route).
 	SaltRoute bool
 }
+
+// Who decides (Rollout.Decision).
+const (
+	Auto   = "auto"
+	Manual = "manual"
+	Hybrid = "hybrid"
+)
 
 // Step is one element of a plan: a weight with its hold and its least number of canary requests.
 type Step struct {
@@ -184,8 +213,13 @@ type Status struct {
 	HoldNeeded     Duration  `json:"holdNeeded"`
 	RequestsNeeded uint64    `json:"requestsNeeded"`
 	WaitingFor     string    `json:"waitingFor"`
-	Checks         []Verdict `json:"checks"`
-	LastDecision   *Decision `json:"lastDecision"`
+	// Gate is what approve has to name now; "" where nothing waits for an approval. ExpiresIn is how long the gate goes on waiting.
+	Gate      string   `json:"gate,omitempty"`
+	ExpiresIn Duration `json:"expiresIn,omitempty"`
+	// Waived are the checks that a person left out of this attempt.
+	Waived       []string  `json:"waived,omitempty"`
+	Checks       []Verdict `json:"checks"`
+	LastDecision *Decision `json:"lastDecision"`
 	// StateError is why the state can't be written now; "" when it can.
 	StateError string `json:"stateError,omitempty"`
 }
@@ -212,6 +246,7 @@ type Decision struct {
 	WeightFrom Weight    `json:"weightFrom"`
 	WeightTo   Weight    `json:"weightTo"`
 	Step       int       `json:"step"`
+	Outcome    Outcome   `json:"outcome,omitempty"` // of the attempt, once it is known
 	Reason     string    `json:"reason"`
 	Sentence   string    `json:"sentence"`
 	Comment    string    `json:"comment,omitempty"`

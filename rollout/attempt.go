@@ -35,14 +35,23 @@ func (m *machine) start(action, actor, comment, version string) {
 	m.Outcome, m.Reason, m.Back, m.Pauses, m.Fast, m.Outages, m.Manual = "", "", "", nil, false, 0, nil
 	m.Canary.Version, m.Config = version, m.plan.policy()
 	m.StartedAt, m.Step, m.Weight = m.in.Now, 0, 0
-	m.Phase = Waiting
-	if m.in.CanaryUp {
-		m.enter(1, d, m.started)
-		return
-	}
-	d.Reason = "health"
+	m.Phase, m.Waivers, m.Asked = Waiting, nil, ""
 	m.renew()
-	m.end(d, fmt.Sprintf("Started %s on %s: it waits for a healthy endpoint before its first traffic.", version, m.Canary.Backend))
+	if actor != actorConfig { // who starts it by hand wants its first step
+		m.Approvals = []Approval{{Gate: PersonGate, Actor: actor, At: m.in.Now}}
+	}
+	i, stop, ok := m.nextStop(m.plan.Rollout)
+	switch {
+	case ok:
+		d.Reason = stop.kind()
+		m.stand(i, stop)
+		m.end(d, fmt.Sprintf("Started %s on %s: before its first traffic, %s.", version, m.Canary.Backend, stop.inWords()))
+	case !m.in.CanaryUp:
+		d.Reason = "health"
+		m.end(d, fmt.Sprintf("Started %s on %s: it waits for a healthy endpoint before its first traffic.", version, m.Canary.Backend))
+	default:
+		m.enter(1, d, m.started)
+	}
 }
 
 // enter begins step k; the one after the last is the bake. The sentence is made when the new weight is known.
@@ -69,15 +78,21 @@ func (m *machine) enter(k int, d Decision, sentence func() string) {
 // renew begins the clock and the numbers of a weight.
 func (m *machine) renew() {
 	m.StepStartedAt, m.Held, m.Age, m.Checks, m.Requests = m.in.Now, 0, 0, nil, 0
+	m.Counted, m.Unproven, m.Warned = 0, false, false
+	m.leaveStops()
 }
 
 func (m *machine) advance(r *Rollout) {
-	why := m.passed(r)
-	m.enter(m.Step+1, m.begin("advance", actorAnalysis, ""), func() string {
+	why, reason, how := m.passed(r), "", ""
+	if m.Unproven {
+		reason, how = ReasonInsufficient, " without enough evidence"
+	}
+	m.enter(m.Step+1, m.begin("advance", actorAnalysis, reason), func() string {
+		to := m.shown().String()
 		if m.base() == Baking {
-			return fmt.Sprintf("Advanced to %s, the bake: %s.", m.shown(), why)
+			to += ", the bake"
 		}
-		return fmt.Sprintf("Advanced to %s: %s.", m.shown(), why)
+		return fmt.Sprintf("Advanced to %s%s: %s.", to, how, why)
 	})
 }
 
@@ -92,7 +107,8 @@ func (m *machine) succeed(d Decision, sentence string) {
 	m.Stable, m.Canary = m.Canary, m.Stable
 	m.Left = m.Canary.Version
 	m.Step, m.Weight = m.plan.Rollout.bakeStep(), Full
-	m.StepStartedAt, m.Held, m.Age = m.in.Now, 0, 0
+	m.StepStartedAt, m.Held, m.Age, m.Unproven, m.Asked = m.in.Now, 0, 0, false, ""
+	m.leaveStops()
 	m.end(d, sentence)
 }
 
@@ -106,6 +122,8 @@ func (m *machine) rollback(reason, sentence string) {
 func (m *machine) leave(o Outcome, reason string) {
 	m.Phase, m.Back, m.Pauses = RollingBack, "", nil
 	m.Outcome, m.Reason, m.Weight, m.Away = o, reason, 0, 0
+	m.Unproven, m.Asked = false, ""
+	m.leaveStops()
 	if o != OutcomeSuperseded {
 		m.remember(m.Canary.Version)
 	}

@@ -13,7 +13,7 @@ func Boot(p *Plan, s State, in *Input, lost bool) (State, []Decision, error) {
 		m.lift(ReasonStateReadOnly) // it is found out anew
 	}
 	// The numbers are of windows that ended with the process.
-	m.Checks, m.Requests = nil, 0
+	m.restartNumbers()
 	return Adopt(p, m.State, in, true)
 }
 

@@ -23,6 +23,8 @@ func (m *machine) command(c *Command) error {
 		return invalid("unknown command %q: use start, pause, resume, approve, promote, abort, retry, undo or set-weight", c.Verb)
 	case m.plan.Rollout == nil:
 		return refuse("route %s has no rollout: only set-weight changes its weights", m.plan.Route)
+	case c.Verb == "approve" && (c.Attempt == "" || c.Step == nil || c.Gate == ""):
+		return invalid("approve needs attempt, step and gate, so that it opens only what was looked at")
 	case c.Attempt != "" && c.Attempt != m.Attempt:
 		return refuse("stale: the command is for attempt %s, the present one is %s: look at the status and decide again",
 			c.Attempt, orNone(m.Attempt))
@@ -99,10 +101,7 @@ func (m *machine) resumeCommand(c *Command) error {
 		return m.wrongPhase("resume", "it ends a pause")
 	case m.pausedFor(ReasonStateLost):
 		return m.wrongPhase("resume", "there is nothing to go back to; use start or abort")
-	case m.pausedFor(ReasonUser):
-		d := m.asked("resume", c, ReasonUser)
-		m.lift(ReasonUser)
-		m.end(d, fmt.Sprintf("Resumed%s at %s.", by(c), m.shown()))
+	case m.ledOut("resume", c):
 		return nil
 	case m.pausedFor(ReasonRolesUnclear):
 		d := m.asked("resume", c, ReasonRolesUnclear)
@@ -115,12 +114,25 @@ func (m *machine) resumeCommand(c *Command) error {
 	}
 }
 
-// approveCommand finds nothing to open: no step of this plan waits for a person.
-func (m *machine) approveCommand(c *Command) error {
-	if c.Attempt == "" || c.Step == nil || c.Gate == "" {
-		return invalid("approve needs attempt, step and gate, so that it opens only what was looked at")
+// ledOut ends the newest pause that a person may end; what made it may make it again.
+func (m *machine) ledOut(action string, c *Command) bool {
+	for _, reason := range m.Pauses {
+		switch reason {
+		case ReasonInsufficient: // the gate, or the evidence, is waited for as long again
+			m.Waited, m.Counted = 0, m.Held
+		case ReasonUser, ReasonCheckFailed:
+		default:
+			continue
+		}
+		d := m.asked(action, c, reason)
+		m.lift(reason)
+		if reason == ReasonCheckFailed {
+			m.Asked = ""
+		}
+		m.end(d, fmt.Sprintf("Resumed%s at %s.", by(c), m.shown()))
+		return true
 	}
-	return refuse("gate %s is not waiting for an approval", c.Gate)
+	return false
 }
 
 func (m *machine) promoteCommand(c *Command) error {
@@ -135,9 +147,12 @@ func (m *machine) promoteCommand(c *Command) error {
 	}
 	r := m.plan.Rollout
 	d := m.asked("promote", c, ReasonUser)
-	if m.pausedFor(ReasonUser) {
-		m.lift(ReasonUser)
+	for _, reason := range []string{ReasonUser, ReasonCheckFailed, ReasonInsufficient, ReasonStableUnhealthy} {
+		if m.pausedFor(reason) {
+			m.lift(reason)
+		}
 	}
+	m.Asked = ""
 	m.Fast = m.Fast || c.Full
 	next := m.Step + 1
 	if c.Full {

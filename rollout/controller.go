@@ -78,11 +78,13 @@ type view struct {
 	state   State
 }
 
-// request enters the loop; one of its first two fields is set.
+// request enters the loop; one of its first three fields is set.
 type request struct {
 	command *Command
 	plan    *Plan
-	reply   chan reply
+	// delivered events by id.
+	delivered []string
+	reply     chan reply
 }
 
 type reply struct {
@@ -130,6 +132,11 @@ func checkPlan(p *Plan) error {
 			return fmt.Errorf("rollout of route %s: step %d: weights have to rise and stay below 100%%", p.Route, i+1)
 		}
 		before = s.Weight
+	}
+	for _, s := range r.Stops {
+		if s.Before < 1 || s.Before > r.bakeStep() || (s.Gate == "") == (s.Pause <= 0) {
+			return fmt.Errorf("rollout of route %s: a stop is before no weight, or is neither a gate nor a pause", p.Route)
+		}
 	}
 	if r.BakeStable > Full {
 		return fmt.Errorf("rollout of route %s: bakeStable is above 100%%", p.Route)

@@ -26,6 +26,7 @@ type moody struct {
 	mu    sync.Mutex
 	delay time.Duration
 	err   error
+	done  bool // what fails was written all the same
 	lost  bool
 }
 
@@ -44,10 +45,13 @@ func (m *moody) Get(ctx context.Context, name string) (store.Document, error) {
 
 func (m *moody) Swap(ctx context.Context, name string, version uint64, value []byte) (store.Document, error) {
 	m.mu.Lock()
-	delay, err := m.delay, m.err
+	delay, err, done := m.delay, m.err, m.done
 	m.mu.Unlock()
 	time.Sleep(delay)
 	if err != nil {
+		if done {
+			_, _ = m.Store.Swap(ctx, name, version, value)
+		}
 		return store.Document{}, err
 	}
 	return m.Store.Swap(ctx, name, version, value)

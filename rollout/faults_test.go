@@ -5,72 +5,164 @@ import (
 	"errors"
 	"flag"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"sluice/store"
 )
 
-var faultRuns = flag.Int("fault-runs", 25, "random runs of TestNoFaultMakesTheCanaryBolderThanWhatIsWritten")
+var (
+	faultRuns = flag.Int("fault-runs", 25, "random runs of TestNoFaultMakesTheCanaryBolderThanWhatIsWritten")
+	faultSeed = flag.Uint64("fault-seed", 0, "seed of the first of them; 0 takes the clock")
+)
 
-// Random ticks, counts, commands, reloads, outages, slow and failing writes, crashes. Whatever comes: nothing bolder is applied than what
-// is on disk, and an abort takes the canary off at once.
+// Random plans and modes, ticks, counts, commands, approvals that come twice or late, reloads, outages, slow, failing and torn writes,
+// kills between any two of them. Whatever comes: nothing bolder is applied than what is on disk; a weight rises for evidence or for a
+// person; an abort and a dead canary take it off at once; each approval opens one gate once, in its time; every transition has its event;
+// a process begins where a committed state says, or at 0. The long form is -fault-runs=5000.
 func TestNoFaultMakesTheCanaryBolderThanWhatIsWritten(t *testing.T) {
 	t.Parallel()
-	first := uint64(time.Now().UnixNano())
+	first := *faultSeed
+	if first == 0 {
+		first = uint64(time.Now().UnixNano())
+	}
 	for i := range *faultRuns {
 		seed := first + uint64(i)
 		synctest.Test(t, func(t *testing.T) {
+			defer func() {
+				if t.Failed() {
+					t.Logf("again with -fault-runs=1 -fault-seed=%d", seed)
+				}
+			}()
 			newFaults(t, seed).run()
 		})
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
 	}
 }
 
 type faults struct {
 	*bench
 	random *rand.Rand
-	before Routing // the last one that was applied in this process
+	handle *handle
 	cancel context.CancelFunc
 	done   chan struct{}
+
+	// What the loop's calls and the test both touch is under watch.
+	watch     sync.Mutex
+	before    Routing // the last one that was applied in this process
+	served    uint64  // canary requests since the numbers began
+	lived     time.Duration
+	bornAt    time.Time
+	weightAt  time.Duration // lived when the weight changed
+	commands  map[string]time.Duration
+	approvals []*asked
+	sickAt    time.Duration // stable failed requests
+
+	phase  Phase     // after the last event that was seen
+	newest *Decision // the last event that was seen
+}
+
+// asked is an approval that was sent.
+type asked struct {
+	command Command
+	at      time.Duration
+	refused bool
+	used    bool
+}
+
+// handle is a process's way to the store: after a kill nothing of it comes through, unless it was on its way.
+type handle struct {
+	store.Store
+	dead  atomic.Bool
+	lands bool // what is on its way at the kill is written
+}
+
+var errKilled = errors.New("the process was killed")
+
+func (h *handle) Swap(ctx context.Context, name string, version uint64, value []byte) (store.Document, error) {
+	if h.dead.Load() {
+		return store.Document{}, errKilled
+	}
+	return h.Store.Swap(ctx, name, version, value)
+}
+
+// cut stands behind the store's delay: a write that was on its way at the kill is lost there.
+type cut struct {
+	*moody
+	handle *handle
+}
+
+func (c *cut) Swap(ctx context.Context, name string, version uint64, value []byte) (store.Document, error) {
+	c.mu.Lock()
+	delay, err, done := c.delay, c.err, c.done
+	c.mu.Unlock()
+	time.Sleep(delay)
+	if c.handle.dead.Load() && !c.handle.lands {
+		return store.Document{}, errKilled
+	}
+	if err != nil && !done {
+		return store.Document{}, err
+	}
+	d, swapped := c.moody.Store.Swap(ctx, name, version, value)
+	if err != nil {
+		return store.Document{}, err
+	}
+	return d, swapped
 }
 
 func newFaults(t *testing.T, seed uint64) *faults {
-	f := &faults{bench: newBench(t), random: rand.New(rand.NewPCG(seed, 1))}
-	for i := range f.plan.Rollout.Steps {
-		f.plan.Rollout.Steps[i].Hold = time.Duration(f.random.IntN(20)) * time.Second
+	f := &faults{bench: newBench(t), random: rand.New(rand.NewPCG(seed, 1)), commands: map[string]time.Duration{}, sickAt: -time.Hour}
+	r := f.plan.Rollout
+	for i := range r.Steps {
+		r.Steps[i].Hold = time.Duration(f.random.IntN(20)) * time.Second
 	}
-	f.plan.Rollout.Bake = 20 * time.Second
+	r.Bake = 20 * time.Second
+	r.Decision = []string{Auto, Auto, Manual, Hybrid}[f.random.IntN(4)]
+	r.OnInsufficient = []string{OnWait, OnPause, OnPromote, OnRollback}[f.random.IntN(4)]
+	r.MaxWait = time.Duration(30+f.random.IntN(60)) * time.Second
+	f.plan.Receivers = f.random.IntN(2) == 0
+	r.Stops = f.stops()
 	return f
 }
 
+// stops are a few gates and pauses, in the order of their weights.
+func (f *faults) stops() []Stop {
+	var out []Stop
+	for before := 1; before <= 3; before++ {
+		switch f.random.IntN(5) {
+		case 0:
+			out = append(out, Stop{Before: before, Gate: "qa", Expires: time.Duration(5+f.random.IntN(60)) * time.Second})
+		case 1:
+			out = append(out, Stop{Before: before, Gate: "qa"}, Stop{Before: before, Gate: "security"})
+		case 2:
+			out = append(out, Stop{Before: before, Pause: time.Duration(1+f.random.IntN(10)) * time.Second})
+		}
+	}
+	return out
+}
+
+func (f *faults) now() time.Duration { return f.lived + time.Since(f.bornAt) }
+
 func (f *faults) boot() {
 	plan := f.plan
+	f.handle = &handle{}
+	f.handle.Store = &cut{f.store, f.handle}
+	f.bornAt = time.Now()
 	control, err := New(Config{
-		Plan: plan, Store: f.store, Journal: f.journal, Meters: f.meterOf, Apply: f.apply,
+		Plan: plan, Store: &reading{f.handle, f.store}, Journal: f.journal, Meters: f.meterOf, Apply: f.apply,
 		Available: func(name string) bool { f.mu.Lock(); defer f.mu.Unlock(); return !f.down[name] },
 		InFlight:  func(string) int64 { return 0 },
 	})
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.control = control
-	f.before = control.Routing()
-	stored, err := f.store.Store.Get(f.t.Context(), "shop")
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	if stored.Version > 0 {
-		s, err := decodeState(stored.Value)
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		committed := RoutingOf(&plan, &s)
-		if rises(&committed, &f.before) {
-			f.t.Errorf("boot applies %+v, on disk is %+v", f.before, committed)
-		}
-	}
+	f.watch.Lock()
+	f.control, f.before, f.served = control, control.Routing(), 0
+	f.watch.Unlock()
+	f.phase, f.newest = control.Status().Phase, f.last()
+	f.checkBoot(&plan)
 	ctx, cancel := context.WithCancel(f.t.Context())
 	f.cancel, f.done = cancel, make(chan struct{})
 	go func() {
@@ -79,33 +171,92 @@ func (f *faults) boot() {
 	}()
 }
 
-// apply checks that what is bolder than before is on disk.
-func (f *faults) apply(r Routing) {
-	if rises(&f.before, &r) {
-		d, err := f.store.Store.Get(context.Background(), "shop")
-		if err != nil || d.Version == 0 {
-			f.t.Errorf("applied %+v with nothing on disk", r)
-			return
+// reading gets from the moody store, which may have lost the state.
+type reading struct {
+	*handle
+	moody *moody
+}
+
+func (r *reading) Get(ctx context.Context, name string) (store.Document, error) {
+	return r.moody.Get(ctx, name)
+}
+
+// committed is what is on disk; ok is false where nothing is.
+func (f *faults) committed() (s State, ok bool) {
+	d, err := f.store.Store.Get(context.Background(), "shop")
+	if err != nil || d.Version == 0 {
+		return State{}, false
+	}
+	if s, err = decodeState(d.Value); err != nil {
+		f.t.Error(err)
+	}
+	return s, true
+}
+
+// checkBoot: a process begins with a committed state, or with the canary at 0.
+func (f *faults) checkBoot(plan *Plan) {
+	s, ok := f.committed()
+	status, safe := f.control.Status(), f.before.CanaryWeight == 0 && !f.before.Trial
+	switch {
+	case f.store.lost:
+		if !safe || status.Reason != ReasonStateLost {
+			f.t.Errorf("boot without the state: %s %s, routing %+v", status.Phase, status.Reason, f.before)
 		}
-		s, err := decodeState(d.Value)
-		if err != nil {
-			f.t.Error(err)
+	case !ok:
+		if !safe {
+			f.t.Errorf("boot with nothing on disk: routing %+v", f.before)
+		}
+	default:
+		committed := RoutingOf(plan, &s)
+		if rises(&committed, &f.before) {
+			f.t.Errorf("boot applies %+v, on disk is %+v", f.before, committed)
+		}
+		if status.Phase != Paused && (status.Attempt != s.Attempt || status.Phase != s.Phase) {
+			f.t.Errorf("boot in %s of %s, on disk is %s of %s", status.Phase, status.Attempt, s.Phase, s.Attempt)
+		}
+	}
+}
+
+// apply checks that what is bolder than before is on disk, and for a good reason.
+func (f *faults) apply(r Routing) {
+	f.watch.Lock()
+	defer f.watch.Unlock()
+	if f.handle.dead.Load() {
+		return
+	}
+	if rises(&f.before, &r) {
+		s, ok := f.committed()
+		if !ok {
+			f.t.Errorf("applied %+v with nothing on disk", r)
 			return
 		}
 		if committed := RoutingOf(&f.plan, &s); !committed.same(&r) && rises(&committed, &r) {
 			f.t.Errorf("applied %+v, on disk is %+v", r, committed)
 		}
+		if s.Last == nil {
+			f.t.Errorf("applied %+v without a decision", r)
+			return
+		}
+		f.explain(&s, s.Last)
+		if s.Last.Reason != ReasonStateReadOnly { // the time held at the same step goes on
+			f.weightAt = f.now()
+		}
 	}
 	if r.Seq < f.before.Seq {
 		f.t.Errorf("applied seq %d after %d", r.Seq, f.before.Seq)
 	}
+	if !f.before.same(&r) {
+		f.served = 0
+	}
 	f.before = r
 }
 
+// run is one life of a plan.
 func (f *faults) run() {
 	f.boot()
 	for range 300 {
 		f.act()
+		f.follow()
 		if f.t.Failed() {
 			break
 		}
@@ -114,29 +265,39 @@ func (f *faults) run() {
 	f.crash()
 }
 
+// crash ends the process. One that is killed applies and writes nothing more, but what is on its way to the disk may land.
 func (f *faults) crash() {
+	if f.random.IntN(4) > 0 {
+		f.handle.lands = f.random.IntN(2) == 0
+		f.handle.dead.Store(true)
+	}
 	f.cancel()
 	<-f.done
-	time.Sleep(time.Minute) // a write under way ends, as it may after a kill
+	f.watch.Lock()
+	f.lived = f.now()
+	f.bornAt = time.Now()
+	f.watch.Unlock()
+	time.Sleep(time.Minute) // a write under way ends
 	synctest.Wait()
 }
 
 func (f *faults) act() {
-	verbs := []string{"start", "pause", "resume", "promote", "promote", "abort", "retry", "undo", "set-weight"}
-	switch f.random.IntN(12) {
+	switch f.random.IntN(16) {
 	case 0:
 		f.store.set(time.Duration(f.random.IntN(4000))*time.Millisecond, nil)
 	case 1:
 		f.store.set(time.Duration(f.random.IntN(1000))*time.Millisecond, errors.New("no space left on device"))
+		f.store.done = f.random.IntN(3) == 0
 	case 2, 3:
 		f.store.set(0, nil)
 	case 4:
-		f.serve("canary", 40, f.random.IntN(2)*f.random.IntN(10))
-		f.serve("stable", 100, 0)
+		f.count("canary", 40, f.random.IntN(2)*f.random.IntN(10))
+		f.count("stable", 100, 0)
 	case 5, 6:
-		f.serve("canary", 200, 0)
+		f.count("canary", 200, 0)
 		f.pass(time.Duration(f.random.IntN(30)) * time.Second)
 	case 7, 8:
+		verbs := []string{"start", "pause", "resume", "promote", "promote", "abort", "retry", "undo", "set-weight"}
 		f.command(verbs[f.random.IntN(len(verbs))])
 	case 9:
 		f.mu.Lock()
@@ -147,56 +308,32 @@ func (f *faults) act() {
 	case 11:
 		if f.random.IntN(4) == 0 {
 			f.crash()
+			f.store.lost = f.random.IntN(6) == 0
 			f.boot()
+			f.store.lost = false
 		}
+	case 12, 13:
+		f.approve()
+	case 14:
+		f.die()
+	case 15:
+		f.count("stable", 60, 10)
+		f.watch.Lock()
+		f.sickAt = f.now()
+		f.watch.Unlock()
 	}
 	f.pass(time.Duration(f.random.IntN(2000)) * time.Millisecond)
 }
 
-func (f *faults) command(verb string) {
-	c := Command{Verb: verb, Full: f.random.IntN(4) == 0}
-	if verb == "set-weight" {
-		canary := Weight(f.random.IntN(10001))
-		c.Weights = map[string]Weight{"canary": canary, "stable": Full - canary}
-	}
-	go func() { // as a person who goes away: the answer may come late
-		ctx, cancel := context.WithTimeout(f.t.Context(), 5*time.Second)
-		defer cancel()
-		_, err := f.control.Do(ctx, c)
-		if verb == "abort" && err == nil && f.control.Routing().Trial && f.control.Status().Outcome != "" {
-			f.t.Errorf("after an abort the routing is %+v", f.control.Routing())
-		}
-	}()
-	synctest.Wait()
-	if s := f.control.Status(); verb == "abort" && (f.control.Routing().Trial || s.Phase == Progressing || s.Phase == Baking) {
-		f.t.Errorf("at once after an abort: %s, routing %+v", s.Phase, f.control.Routing())
-	}
-}
-
-// change reloads with other versions or steps.
-func (f *faults) change() {
-	p := f.plan
-	r := *p.Rollout
-	p.Rollout = &r
-	versions := []string{"1.0", "1.1", "1.2", "1.3"}
-	p.Backends = append([]Backend(nil), p.Backends...)
-	switch f.random.IntN(3) {
-	case 0:
-		p.Backends[f.random.IntN(2)].Version = versions[f.random.IntN(4)]
-	case 1:
-		low, high := Weight(100+f.random.IntN(2000)), Weight(3000+f.random.IntN(5000))
-		r.Steps = []Step{{low, 5 * time.Second, 10}, {high, 5 * time.Second, 10}}
-	case 2:
-		r.BakeStable = Weight(f.random.IntN(1000))
-	}
-	before := f.control.Status().Weight
-	old := f.plan
-	f.plan = p
-	if err := f.control.SetPlan(f.t.Context(), p); err != nil {
-		f.plan = old
+// count serves requests of the backend in a role: the roles follow the traffic.
+func (f *faults) count(role string, n, errors int) {
+	r := f.control.Routing()
+	if role == "stable" {
+		f.serve(r.Stable, n, errors)
 		return
 	}
-	if s := f.control.Status(); s.Weight > before && s.Phase != Succeeded && f.control.state.Manual == nil && before != 0 {
-		f.t.Errorf("a reload raised the weight from %s to %s in %s", before, s.Weight, s.Phase)
-	}
+	f.watch.Lock()
+	f.served += uint64(n)
+	f.watch.Unlock()
+	f.serve(r.Canary, n, errors)
 }

@@ -41,9 +41,9 @@ func (m *machine) canaryGone(r *Rollout) (done bool) {
 	return true
 }
 
-// canaryBack resumes at the first step, unless a person has paused too.
+// canaryBack resumes at the first step, unless a person has paused too or is being asked.
 func (m *machine) canaryBack() {
-	if m.pausedFor(ReasonUser) || m.in.Hold {
+	if m.pausedFor(ReasonUser) || m.pausedFor(ReasonCheckFailed) || m.pausedFor(ReasonInsufficient) || m.in.Hold {
 		return
 	}
 	d := m.begin("resume", actorAnalysis, ReasonCanaryUnavailable)

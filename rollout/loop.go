@@ -94,8 +94,12 @@ func (c *Controller) numbered() State {
 func (c *Controller) serve(r request) {
 	c.age()
 	in := c.input()
-	if r.plan != nil {
+	switch {
+	case r.plan != nil:
 		c.answer(r, c.reload(r.plan, &in))
+		return
+	case r.delivered != nil:
+		c.deliver(r)
 		return
 	}
 	in.Command = r.command
@@ -169,12 +173,15 @@ func (c *Controller) drop(why string) {
 
 // take puts a state into force. Traffic comes first, then everything that can fail.
 func (c *Controller) take(s State, decisions []Decision) {
-	before := c.routing
+	before, anew := c.routing, numbersRestarted(&c.state, &s)
 	c.state, c.routing, c.top = s, RoutingOf(&c.plan, &s), max(c.top, s.Seq)
 	if !before.same(&c.routing) {
 		c.config.Apply(c.routing)
-		c.restartWindows()
 		c.last = metrics.Now() // the new weight's clock starts now
+		anew = true
+	}
+	if anew {
+		c.restartWindows()
 	}
 	c.record(decisions)
 	c.publish()

@@ -18,7 +18,7 @@ func RoutingOf(p *Plan, s *State) Routing {
 		return r
 	}
 	r.CanaryWeight, r.Step = s.share(), s.Step
-	if s.base() != Waiting {
+	if !s.unbegun() {
 		r.Step = max(r.Step, 1) // a weight that is in no step has been given by one
 	}
 	r.Trial = !s.off()

@@ -137,6 +137,10 @@ func (w *world) do(verb string, args []string) error {
 		return w.setTraffic(args)
 	case "command":
 		return w.command(args)
+	case "late": // time goes by and nobody looks
+		d, err := time.ParseDuration(args[0])
+		w.now, w.wall, w.pendingElapsed = w.now.Add(d), w.wall.Add(d), w.pendingElapsed+d
+		return err
 	case "down":
 		w.down[args[0]] = true
 		w.input(nil)
@@ -158,6 +162,12 @@ func (w *world) do(verb string, args []string) error {
 		return err
 	case "routing":
 		w.printRouting()
+	case "last":
+		w.printLast()
+	case "outbox":
+		for _, e := range w.state.Undelivered {
+			fmt.Fprintf(&w.out, "%s %s: %s\n", e.ID, e.Decision.Action, e.Decision.Sentence)
+		}
 	default:
 		return fmt.Errorf("unknown word %q", verb)
 	}
@@ -249,18 +259,22 @@ func (w *world) input(c *Command) {
 
 func (w *world) become(s State, decisions []Decision) {
 	before, after := RoutingOf(&w.plan, &w.state), RoutingOf(&w.plan, &s)
+	anew := numbersRestarted(&w.state, &s)
 	w.state = s
 	for _, d := range decisions {
 		fmt.Fprintf(&w.out, "%s: %s %s → %s %s", d.Action, d.From, d.WeightFrom, d.To, d.WeightTo)
 		if d.Reason != "" {
 			fmt.Fprintf(&w.out, " (%s)", d.Reason)
 		}
+		if d.Outcome != "" {
+			fmt.Fprintf(&w.out, " %s", d.Outcome)
+		}
 		if rises(&before, &after) {
 			w.out.WriteString(" written first")
 		}
 		fmt.Fprintf(&w.out, "\n  %s\n", d.Sentence)
 	}
-	if !before.same(&after) {
+	if !before.same(&after) || anew {
 		w.restart()
 	}
 }
@@ -400,17 +414,21 @@ func (w *world) change(p *Plan, key, value string) (err error) {
 	r := p.Rollout
 	switch key {
 	case "steps":
-		r.Steps = nil
-		for text := range strings.SplitSeq(value, ",") {
-			if text == "" {
-				continue
-			}
-			weight, err := parseWeight(text)
-			if err != nil {
-				return err
-			}
-			r.Steps = append(r.Steps, Step{weight, 10 * time.Minute, 100})
-		}
+		return changeSteps(r, value)
+	case "decision":
+		r.Decision = value
+	case "onInsufficient":
+		r.OnInsufficient = value
+	case "maxWait":
+		r.MaxWait, err = time.ParseDuration(value)
+	case "drain":
+		r.DrainImmediate = value == "immediate"
+	case "checks":
+		r.Checks = nil
+	case "abortOn":
+		r.AbortOn = nil
+	case "receivers":
+		p.Receivers = value == "true"
 	case "bake":
 		r.Bake, err = time.ParseDuration(value)
 	case "bakeStable":
@@ -464,6 +482,41 @@ func (w *world) change(p *Plan, key, value string) (err error) {
 	return err
 }
 
+// changeSteps reads `5%,gate:qa:24h,25%,pause:30m`.
+func changeSteps(r *Rollout, value string) error {
+	r.Steps, r.Stops = nil, nil
+	for text := range strings.SplitSeq(value, ",") {
+		if text == "" {
+			continue
+		}
+		kind, rest, _ := strings.Cut(text, ":")
+		name, length, timed := strings.Cut(rest, ":")
+		stop := Stop{Before: len(r.Steps) + 1}
+		var err error
+		switch kind {
+		case "gate":
+			stop.Gate = name
+			if timed {
+				stop.Expires, err = time.ParseDuration(length)
+			}
+		case "pause":
+			stop.Pause, err = time.ParseDuration(name)
+		default:
+			weight, err := parseWeight(text)
+			if err != nil {
+				return err
+			}
+			r.Steps = append(r.Steps, Step{weight, 10 * time.Minute, 100})
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		r.Stops = append(r.Stops, stop)
+	}
+	return nil
+}
+
 // show prints where the rollout stands.
 func (w *world) show() {
 	st := StatusOf(&w.plan, &w.state)
@@ -484,6 +537,12 @@ func (w *world) show() {
 	if st.WaitingFor != "" {
 		fmt.Fprintf(&w.out, ", waiting for %s", st.WaitingFor)
 	}
+	if st.Gate != "" {
+		fmt.Fprintf(&w.out, ", approve %s", st.Gate)
+	}
+	if st.ExpiresIn > 0 {
+		fmt.Fprintf(&w.out, " within %s", time.Duration(st.ExpiresIn))
+	}
 	w.out.WriteString("\n")
 	if w.state.Phase == RollingBack || w.state.resting() {
 		fmt.Fprintf(&w.out, "  in service %s %s, other %s %s\n", st.Stable.Backend, st.Stable.Version, st.Canary.Backend, st.Canary.Version)
@@ -501,4 +560,15 @@ func (w *world) printRouting() {
 	}
 	fmt.Fprintf(&w.out, "routing: stable=%s canary=%s %d of %d further=%v salt=%s trial=%v step=%d\n",
 		r.Stable, r.Canary, r.CanaryWeight, r.PairWeight, r.Further, salt, r.Trial, r.Step)
+}
+
+// printLast prints the last decision in full.
+func (w *world) printLast() {
+	d := w.state.Last
+	fmt.Fprintf(&w.out, "seq %d at %s of %s: %s by %s, %s → %s, %s → %s, step %d, reason %q, outcome %q\n", d.Seq, d.At.Format(time.TimeOnly),
+		d.Route, d.Action, d.Actor, d.From, d.To, d.WeightFrom, d.WeightTo, d.Step, d.Reason, d.Outcome)
+	for _, v := range d.Checks {
+		fmt.Fprintf(&w.out, "  %s %s: %.4g of %d (%d bad) against %.4g of %d (%d bad), limit %g\n",
+			v.Name, v.Verdict, v.Value, v.Samples, v.Bad, v.StableValue, v.StableSamples, v.StableBad, v.Limit)
+	}
 }

@@ -23,9 +23,10 @@ func by(c *Command) string {
 // since is when something happened: "4.8 s after the 5% step".
 func (m *machine) since() string {
 	age := span(time.Duration(m.Age))
-	switch m.base() {
-	case Waiting:
+	if m.unbegun() {
 		return age + " after the start"
+	}
+	switch m.base() {
 	case Baking:
 		return age + " into the bake"
 	default:

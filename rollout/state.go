@@ -57,6 +57,22 @@ type State struct {
 	Left string `json:"left,omitempty"`
 	// Given are versions that `start --version` set, by backend.
 	Given map[string]Given `json:"given,omitempty"`
+	// AtStop says that the attempt stands at a stop before the next weight, for Waited; Passed counts the stops that are behind.
+	AtStop bool     `json:"atStop,omitempty"`
+	Passed int      `json:"passed,omitempty"`
+	Waited Duration `json:"waited,omitempty"`
+	// Approvals of gates since the last change of weight, Waivers are the checks that a person left out of this attempt.
+	Approvals []Approval `json:"approvals,omitempty"`
+	Waivers   []string   `json:"waivers,omitempty"`
+	// Asked is the failing check that a person is asked about.
+	Asked string `json:"asked,omitempty"`
+	// Unproven says that this step goes on without evidence, as a person or the plan said so. Warned says that its lack was told of.
+	Unproven bool `json:"unproven,omitempty"`
+	Warned   bool `json:"warned,omitempty"`
+	// Counted is Held when the windows of the numbers began.
+	Counted Duration `json:"counted,omitempty"`
+	// Undelivered events, the oldest first.
+	Undelivered []Event `json:"undelivered,omitempty"`
 	// Manual weights by backend, in force while the file's own are those of FileWeights.
 	Manual      map[string]Weight `json:"manual,omitempty"`
 	FileWeights string            `json:"fileWeights,omitempty"`
@@ -79,6 +95,9 @@ type Given struct {
 // The reasons of a pause.
 const (
 	ReasonUser              = "User"
+	ReasonInsufficient      = "Insufficient"
+	ReasonCheckFailed       = "CheckFailed"
+	ReasonStableUnhealthy   = "StableUnhealthy"
 	ReasonCanaryUnavailable = "CanaryUnavailable"
 	ReasonStableUnavailable = "StableUnavailable"
 	ReasonStateLost         = "StateLost"
@@ -112,6 +131,9 @@ func (s *State) active() bool {
 	}
 	return false
 }
+
+// unbegun says that the attempt has not had its first traffic yet.
+func (s *State) unbegun() bool { return s.base() == Waiting && s.Weight == 0 }
 
 // resting says that nothing is under way or unclear.
 func (s *State) resting() bool {

@@ -20,17 +20,41 @@ func StatusOf(p *Plan, s *State) Status {
 	if !s.active() {
 		return out
 	}
-	step := r.at(s)
-	switch s.Phase {
-	case Waiting:
-		out.WaitingFor = "health"
-		return out
-	case Progressing, Baking:
-		out.WaitingFor = waitingFor(r, s)
+	out.WaitingFor, out.Gate, out.Waived = s.waitingFor(r), s.awaiting(r), s.Waivers
+	stop, standing := s.standing(r)
+	if standing && s.Phase == Waiting && stop.Expires > 0 {
+		out.ExpiresIn = Duration(max(0, stop.Expires-time.Duration(s.Waited)).Round(time.Millisecond))
 	}
+	switch {
+	case standing && stop.Gate == "":
+		out.Held, out.HoldNeeded = Duration(time.Duration(s.Waited).Round(time.Millisecond)), Duration(stop.Pause)
+		return out
+	case s.unbegun():
+		return out
+	}
+	step := r.at(s)
 	out.HoldNeeded = Duration(step.Hold)
-	if s.base() == Progressing {
+	if s.base() == Progressing && !s.Unproven {
 		out.RequestsNeeded = max(step.MinRequests, s.Requests) - s.Requests
 	}
 	return out
+}
+
+// waitingFor is what an attempt needs to go on; "" where a pause has another reason.
+func (s *State) waitingFor(r *Rollout) string {
+	stop, standing := s.standing(r)
+	switch {
+	case s.pausedFor(ReasonCheckFailed), s.pausedFor(ReasonInsufficient):
+		return "person"
+	case s.Phase == Paused:
+		return ""
+	case standing && stop.Gate == "":
+		return "hold"
+	case standing:
+		return stop.kind()
+	case s.unbegun():
+		return "health"
+	default:
+		return waitingFor(r, s)
+	}
 }

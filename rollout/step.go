@@ -73,9 +73,19 @@ func aged(s State, d time.Duration) State {
 // age counts the time. A pause stops the step's clock, and the canary gets no hold for the time that it was off the traffic.
 func (m *machine) age() {
 	d := Duration(max(m.in.Elapsed, 0))
+	for i := range m.Approvals {
+		if i == 0 {
+			m.Approvals = slices.Clone(m.Approvals)
+		}
+		m.Approvals[i].Age += d
+	}
 	switch m.Phase {
 	case Progressing, Baking:
-		m.Held += d
+		if m.AtStop {
+			m.Waited += d
+		} else {
+			m.Held += d
+		}
 		m.Age += d
 	case Paused:
 		m.Age += d
@@ -83,6 +93,9 @@ func (m *machine) age() {
 			m.Away += d
 		}
 	case Waiting:
+		if m.AtStop {
+			m.Waited += d
+		}
 		m.Age += d
 	case RollingBack:
 		m.Away += d
@@ -129,7 +142,7 @@ func (m *machine) startable(version string) bool { return version != "" && versi
 
 // drain lasts until the canary's requests in flight are done.
 func (m *machine) drain(r *Rollout) {
-	if m.in.InFlight > 0 && time.Duration(m.Away) < r.DrainTimeout {
+	if m.in.InFlight > 0 && time.Duration(m.Away) < r.DrainTimeout && !r.DrainImmediate {
 		return
 	}
 	end := map[Outcome]Phase{RolledBack: Failed, OutcomeAborted: Aborted, OutcomeSuperseded: Superseded}[m.Outcome]
@@ -158,21 +171,15 @@ func (m *machine) run(r *Rollout) {
 		m.writable()
 		return
 	}
-	if m.base() != Waiting && m.health(r) {
+	if !m.unbegun() && m.health(r) {
 		return
 	}
 	if m.judge(r) {
 		return
 	}
 	switch m.Phase {
-	case Waiting:
-		if m.in.CanaryUp && !m.in.Hold {
-			m.enter(1, m.begin("advance", actorAnalysis, "health"), m.begun)
-		}
-	case Progressing:
-		if m.in.Evidence != nil && waitingFor(r, &m.State) == "" && !m.in.Hold {
-			m.advance(r)
-		}
+	case Waiting, Progressing:
+		m.onward(r)
 	case Baking:
 		if m.in.Evidence != nil && waitingFor(r, &m.State) == "" && !m.in.Hold {
 			m.succeed(m.begin("promote", actorAnalysis, ""), m.promoted())
@@ -180,52 +187,27 @@ func (m *machine) run(r *Rollout) {
 	}
 }
 
-// judge looks at the numbers and rolls back where they ask for it. A pause does not disarm it.
-func (m *machine) judge(r *Rollout) (done bool) {
-	e := m.in.Evidence
-	if e == nil {
-		return false
-	}
-	m.Checks, m.Requests = analysis.Judge(r.Checks, e), e.Requests()
-	if !r.AutoRollback {
-		return false
-	}
-	if analysis.Unreachable(e) && m.in.StableUp {
-		m.rollback(ReasonUnreachable, m.unreachable(e))
-		return true
-	}
-	if r.AbortOn != nil && r.AbortOn.Trips(e) {
-		m.rollback(ReasonAbortOn, m.tripped(r.AbortOn, e))
-		return true
-	}
-	for _, v := range m.Checks {
-		if v.Verdict == analysis.Fail && !v.DryRun {
-			m.rollback(v.Name, m.worse(r, v))
-			return true
-		}
-	}
-	return false
-}
-
 // waitingFor is what the step still needs, in the order in which people ask; "" is nothing. The bake needs its time, and that nothing
-// fails.
+// fails. In manual mode the checks are for the person to look at.
 func waitingFor(r *Rollout, s *State) string {
 	step := r.at(s)
 	baking := s.base() == Baking
+	open := func(v Verdict) bool { return !v.DryRun && v.Verdict != analysis.Pass && v.Verdict != Waived }
+	failing := func(v Verdict) bool { return open(v) && v.Verdict == analysis.Fail }
 	switch {
 	case time.Duration(s.Held) < step.Hold:
 		return "hold"
-	case !baking && s.Requests < max(step.MinRequests, 1):
+	case baking:
+		if slices.ContainsFunc(s.Checks, failing) {
+			return "evidence"
+		}
+	case s.Unproven:
+	case s.Requests < max(step.MinRequests, 1):
 		return "requests"
-	case slices.ContainsFunc(s.Checks, func(v Verdict) bool {
-		return !v.DryRun && v.Verdict != analysis.Pass && (!baking || v.Verdict == analysis.Fail)
-	}):
+	case r.Decision != Manual && (len(s.Checks) < len(r.Checks) || slices.ContainsFunc(s.Checks, open)):
 		return "evidence"
-	case !baking && len(s.Checks) < len(r.Checks):
-		return "evidence"
-	default:
-		return ""
 	}
+	return ""
 }
 
 func (m *machine) pause(reason string) {
@@ -255,9 +237,10 @@ func (m *machine) begin(action, actor, reason string) Decision {
 
 func (m *machine) end(d Decision, sentence string) {
 	m.Seq++
-	d.Seq, d.To, d.WeightTo, d.Step, d.Sentence = m.Seq, m.Phase, m.shown(), m.Step, sentence
+	d.Seq, d.To, d.WeightTo, d.Step, d.Outcome, d.Sentence = m.Seq, m.Phase, m.shown(), m.Step, m.Outcome, sentence
 	m.decisions = append(m.decisions, d)
 	m.Last = &d
+	m.tell(d)
 }
 
 func (m *machine) shown() Weight { return shown(m.plan, &m.State) }

@@ -171,12 +171,12 @@ func (c *Controller) wrote(r result) {
 	c.serveDeferred()
 }
 
-// serveDeferred looks anew at bolder commands that had to wait for a write.
+// serveDeferred looks anew at what had to wait for a write.
 func (c *Controller) serveDeferred() {
 	waiting := c.deferred
 	c.deferred = nil
 	for _, r := range waiting {
-		if r.command != nil {
+		if r.reply != nil {
 			c.serve(r)
 		}
 	}

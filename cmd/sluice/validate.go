@@ -88,7 +88,7 @@ func plans(notes io.Writer, c *config.Config) (all []routePlan) {
 		if r.Rollout == nil {
 			continue
 		}
-		all = append(all, routePlan{Route: r.Name, Plan: planInWords(*r.Rollout)})
+		all = append(all, routePlan{Route: r.Name, Plan: r.Rollout.InWords()})
 		if r.Rollout.StepsCompleted {
 			_, _ = fmt.Fprintf(notes, "%s: the steps end below 100%%, so 100%% was added as the bake\n", r.Name)
 		}
