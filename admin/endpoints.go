@@ -33,6 +33,7 @@ func (s *Server) endpoints() []endpoint {
 		{method: "GET", path: route, serve: answer(s.route)},
 		{method: "GET", path: route + "/rollout", serve: answer(s.rollout)},
 		{method: "GET", path: route + "/decisions", serve: answer(s.decisions)},
+		{method: "GET", path: "/api/v1/events", serve: http.HandlerFunc(s.events)},
 		{method: "POST", path: "/api/v1/explain", serve: answer(s.explain)},
 		{method: "POST", path: "/api/v1/reload", serve: answer(s.reload)},
 	}

@@ -60,6 +60,8 @@ type Controller interface {
 	Status() rollout.Status
 	// Decisions are the newest of the journal, newest first, at most limit.
 	Decisions(limit int) []rollout.Decision
+	// Subscribe gives a nudge after every change, until ctx ends; changes that follow each other fast may be one.
+	Subscribe(ctx context.Context) <-chan struct{}
 }
 
 // ExplainRequest is a request somebody asks about: URL, or Route to leave the matching out. From is the client's IP address.

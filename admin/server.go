@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,6 +46,7 @@ type Server struct {
 	proxy    Proxy
 	build    Build
 	guard    *guard
+	feed     *feed
 	registry *prometheus.Registry
 	log      *zap.Logger
 	http     *http.Server
@@ -59,7 +61,7 @@ func New(c Config) (*Server, error) {
 		const refusal = "admin API on %s: others can reach this address and there is no token: set admin.tokenFile, or use 127.0.0.1 or unix:PATH"
 		return nil, fmt.Errorf(refusal, c.Listener.Addr())
 	}
-	s := &Server{listener: c.Listener, proxy: c.Proxy, build: c.Build, guard: newGuard(c), log: c.Log}
+	s := &Server{listener: c.Listener, proxy: c.Proxy, build: c.Build, guard: newGuard(c), feed: newFeed(c.Proxy), log: c.Log}
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
@@ -75,8 +77,14 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// Run serves until ctx ends, then lets requests under way finish for some seconds.
+// Run serves until ctx ends, then ends the streams of events and lets requests under way finish for some seconds.
 func (s *Server) Run(ctx context.Context) error {
+	following, stop := context.WithCancel(ctx)
+	var feed sync.WaitGroup
+	defer feed.Wait()
+	defer stop()
+	s.feed.look(following)
+	feed.Go(func() { s.feed.run(following) })
 	ended := make(chan error, 1)
 	go func() { ended <- s.http.Serve(s.listener) }()
 	select {
