@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -19,6 +20,8 @@ type Proxy interface {
 	Explain(ExplainRequest) (Explanation, error)
 	// Reload reads the configuration again. After *InvalidConfig or *rollout.Refused nothing has changed.
 	Reload(context.Context) (Reloaded, error)
+	// Document is the configuration in force as it was written, secrets hidden; nil when there is none to show.
+	Document() Document
 	// Reloads counts them since the process started, those by signal too.
 	Reloads() Reloads
 }
@@ -44,6 +47,12 @@ type Backend struct {
 	Endpoints []Endpoint
 	// Meter of this backend on this route, never nil.
 	Meter *metrics.Meter
+}
+
+// Document is a configuration as people may see it.
+type Document interface {
+	json.Marshaler
+	YAML() ([]byte, error)
 }
 
 // Endpoint is one address of a backend. It is shown as it stands.

@@ -32,8 +32,8 @@ type Config struct {
 	// Unrouted counts the answers to requests that no route matched; nil is none.
 	Unrouted *metrics.Meter
 	Build    Build
-	// Token that callers have to show; "" asks for none, which only loopback and unix sockets allow.
-	Token string
+	// Tokens of which callers have to show one; none asks for none, which only loopback and unix sockets allow.
+	Tokens []Token
 	// AllowedHosts are the names that a Host header may carry, the port aside; nil is localhost and 127.0.0.1. Unix sockets take any.
 	AllowedHosts []string
 	// Log takes what people should see; nil is none.
@@ -57,9 +57,8 @@ const shutdownTimeout = 5 * time.Second
 
 // New makes a server. It refuses an address that others can reach when there is no token.
 func New(c Config) (*Server, error) {
-	if c.Token == "" && !private(c.Listener.Addr()) {
-		const refusal = "admin API on %s: others can reach this address and there is no token: set admin.tokenFile, or use 127.0.0.1 or unix:PATH"
-		return nil, fmt.Errorf(refusal, c.Listener.Addr())
+	if err := checkTokens(c.Tokens, c.Listener.Addr()); err != nil {
+		return nil, err
 	}
 	s := &Server{listener: c.Listener, proxy: c.Proxy, build: c.Build, guard: newGuard(c), feed: newFeed(c.Proxy), log: c.Log}
 	if s.log == nil {

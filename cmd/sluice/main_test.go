@@ -149,7 +149,7 @@ func TestAFlagGoesBeforeTheEnvironment(t *testing.T) {
 func TestTheTokenComesFromAFile(t *testing.T) {
 	t.Parallel()
 	proxy, _ := admintest.New()
-	address := admintest.Serve(t, proxy, func(c *admin.Config) { c.Token = "s3cret" })
+	address := admintest.Serve(t, proxy, func(c *admin.Config) { c.Tokens = []admin.Token{{Role: admin.Operate, Secret: "s3cret"}} })
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte("s3cret\n"), 0o600); err != nil {
 		t.Fatal(err)
