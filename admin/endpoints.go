@@ -31,6 +31,7 @@ func (s *Server) endpoints() []endpoint {
 		{method: "GET", path: "/readyz", open: true, serve: answer(s.readyz)},
 		{method: "GET", path: "/metrics", serve: promhttp.HandlerFor(s.registry, scrape)},
 		{method: "GET", path: "/version", serve: answer(s.version)},
+		{method: "GET", path: "/api/openapi.json", serve: http.HandlerFunc(s.openapi)},
 		{method: "GET", path: "/api/v1/routes", serve: answer(s.routes)},
 		{method: "GET", path: route, serve: answer(s.route)},
 		{method: "GET", path: route + "/rollout", serve: answer(s.rollout)},

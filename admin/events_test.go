@@ -51,10 +51,16 @@ func follow(t *testing.T, address, lastEventID string) *stream {
 
 // read is the next event; false at the end of the stream.
 func (s *stream) read() (e event, ok bool) {
+	s.t.Helper()
 	for s.lines.Scan() {
 		switch name, value, _ := strings.Cut(s.lines.Text(), ": "); name {
 		case "":
 			if e != (event{}) {
+				schema := map[string]string{"decision": "Decision", "change": "RouteChange"}[e.name]
+				if schema == "" {
+					schema = "Note"
+				}
+				conforms(s.t, "event "+e.name, node{"$ref": "#/components/schemas/" + schema}, []byte(e.data))
 				return e, true
 			}
 		case "event":
@@ -86,7 +92,7 @@ func (s *stream) next(name string) event {
 func decide(c *admintest.Controller, route string, seq uint64) {
 	c.Set(func(c *admintest.Controller) {
 		at := admintest.At.Add(time.Duration(seq) * time.Second)
-		d := rollout.Decision{Seq: seq, At: at, Route: route, Action: "promote", Sentence: fmt.Sprint(route, " ", seq)}
+		d := rollout.Decision{Seq: seq, At: at, Route: route, Action: "promote", From: rollout.Progressing, To: rollout.Progressing, Sentence: fmt.Sprint(route, " ", seq)}
 		c.Journal = slices.Insert(c.Journal, 0, d)
 		c.State.Step = int(seq)
 	})
