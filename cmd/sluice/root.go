@@ -13,6 +13,7 @@ import (
 
 	"sluice/admin"
 	"sluice/admin/client"
+	"sluice/rollout"
 )
 
 // The exit codes, the whole list.
@@ -86,7 +87,7 @@ func newRoot(c console) (root *cobra.Command, began *bool) {
 	root.SetErr(c.err)
 	root.AddCommand(
 		newRun(c), newDemo(c),
-		newValidate(c), newExplain(c), newStatus(c), newRollout(c), newHistory(c), newReload(c), newHealthcheck(c), newVersion(c),
+		newValidate(c), newExplain(c), newStatus(c), newRollout(c), newHistory(c), newWhy(c), newReload(c), newHealthcheck(c), newVersion(c),
 	)
 	root.AddCommand(newShortcuts(c)...)
 	return root, began
@@ -125,9 +126,12 @@ func exitCode(err error) int {
 	var own *coded
 	var away *client.Unreachable
 	var problem *admin.Problem
+	var invalid *rollout.Invalid
 	switch {
 	case errors.As(err, &own):
 		return own.code
+	case errors.As(err, &invalid):
+		return exitUsage
 	case errors.As(err, &away):
 		return exitUnreachable
 	case !errors.As(err, &problem):
