@@ -55,6 +55,8 @@ func TestAWrongCallIsOneLineAndExitTwo(t *testing.T) {
 		{"status --wait --timeout 5", "invalid argument"},
 		{"status --admin nowhere", "neither HOST:PORT nor unix:PATH"},
 		{"rollout", "rollout needs one of"},
+		{"generate", "generate needs one of"},
+		{"generate completion tcsh", "tcsh"},
 		{"rollout explode", `not "explode"`},
 		{"rollout set-weight", "needs the shares"},
 		{"rollout set-weight search", "needs the shares"},
