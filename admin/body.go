@@ -75,9 +75,7 @@ func readCommand(r *http.Request, verb string) (rollout.Command, error) {
 	}
 	c := body.Command
 	c.Verb = verb
-	if c.Actor == "" {
-		c.Actor = "api"
-	}
+	c.Actor = actorOf(r, c.Actor)
 	for field, text := range map[string]string{"attempt": c.Attempt, "gate": c.Gate, "version": c.Version, "actor": c.Actor} {
 		if len(text) > maxName || strings.ContainsFunc(text, unicode.IsControl) {
 			return c, problem(http.StatusBadRequest, "field %q is longer than %d bytes or holds a control character", field, maxName)

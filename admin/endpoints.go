@@ -14,8 +14,10 @@ import (
 type endpoint struct {
 	method, path string
 	// open needs no token: for health checks, which show nothing.
-	open  bool
-	serve http.Handler
+	open bool
+	// changes something: needs the role operate.
+	changes bool
+	serve   http.Handler
 }
 
 // verbs of POST …/rollout/{verb}.
@@ -29,16 +31,19 @@ func (s *Server) endpoints() []endpoint {
 		{method: "GET", path: "/readyz", open: true, serve: answer(s.readyz)},
 		{method: "GET", path: "/metrics", serve: promhttp.HandlerFor(s.registry, scrape)},
 		{method: "GET", path: "/version", serve: answer(s.version)},
+		{method: "GET", path: "/api/openapi.json", serve: http.HandlerFunc(s.openapi)},
 		{method: "GET", path: "/api/v1/routes", serve: answer(s.routes)},
 		{method: "GET", path: route, serve: answer(s.route)},
 		{method: "GET", path: route + "/rollout", serve: answer(s.rollout)},
 		{method: "GET", path: route + "/decisions", serve: answer(s.decisions)},
+		{method: "GET", path: "/api/v1/config", serve: http.HandlerFunc(s.config)},
+		{method: "GET", path: "/api/v1/events", serve: http.HandlerFunc(s.events)},
 		{method: "POST", path: "/api/v1/explain", serve: answer(s.explain)},
-		{method: "POST", path: "/api/v1/reload", serve: answer(s.reload)},
+		{method: "POST", path: "/api/v1/reload", changes: true, serve: answer(s.reload)},
 	}
 	for _, verb := range verbs {
 		command := func(r *http.Request) (any, error) { return s.command(r, verb) }
-		all = append(all, endpoint{method: "POST", path: route + "/rollout/" + verb, serve: answer(command)})
+		all = append(all, endpoint{method: "POST", path: route + "/rollout/" + verb, changes: true, serve: answer(command)})
 	}
 	return all
 }
@@ -99,12 +104,21 @@ func (s *Server) methods(of []endpoint) http.Handler {
 			problem(http.StatusMethodNotAllowed, "%s is not possible at %s", r.Method, r.URL.Path).write(w)
 			return
 		}
-		if p := s.guard.caller(r); p != nil && !of[i].open {
+		if of[i].open {
+			of[i].serve.ServeHTTP(w, r)
+			return
+		}
+		who, p := s.guard.caller(r)
+		if p != nil {
 			w.Header().Set("WWW-Authenticate", "Bearer")
+		} else {
+			p = who.may(&of[i])
+		}
+		if p != nil {
 			p.write(w)
 			return
 		}
-		of[i].serve.ServeHTTP(w, r)
+		of[i].serve.ServeHTTP(w, withHolder(r, who))
 	})
 }
 

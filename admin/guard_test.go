@@ -53,7 +53,7 @@ func TestOnlyKnownHostsAndOwnPagesAreAnswered(t *testing.T) {
 func TestTheTokenOpensAllAndOnlyHealthIsOpenWithoutIt(t *testing.T) {
 	t.Parallel()
 	proxy, _ := admintest.New()
-	address := admintest.Serve(t, proxy, func(c *admin.Config) { c.Token = "s3cret" })
+	address := admintest.Serve(t, proxy, func(c *admin.Config) { c.Tokens = []admin.Token{{Role: admin.Operate, Secret: "s3cret"}} })
 	for _, path := range []string{"/healthz", "/readyz"} {
 		if status, _, _ := ask(t, address, "GET", path, ""); status != 200 {
 			t.Errorf("%s without a token = %d, want 200", path, status)
@@ -79,10 +79,10 @@ func TestAnAddressThatOthersReachNeedsAToken(t *testing.T) {
 	l := addressed{addr: &net.TCPAddr{IP: net.IPv4zero, Port: 9900}}
 	proxy, _ := admintest.New()
 	c := admin.Config{Listener: l, Proxy: proxy, Process: new(metrics.Process)}
-	if _, err := admin.New(c); err == nil || !strings.Contains(err.Error(), "admin.tokenFile") {
+	if _, err := admin.New(c); err == nil || !strings.Contains(err.Error(), "admin.tokenFile or admin.tokens") {
 		t.Errorf("New on %s without a token = %v, want a refusal that names admin.tokenFile", l.addr, err)
 	}
-	c.Token = "s3cret"
+	c.Tokens = []admin.Token{{Role: admin.Operate, Secret: "s3cret"}}
 	if _, err := admin.New(c); err != nil {
 		t.Errorf("New on %s with a token = %v", l.addr, err)
 	}

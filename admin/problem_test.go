@@ -76,6 +76,7 @@ func problemIn(t *testing.T, contentType string, body []byte) admin.Problem {
 	if contentType != "application/problem+json" {
 		t.Errorf("type %q, want application/problem+json", contentType)
 	}
+	conforms(t, "problem", node{"$ref": "#/components/schemas/Problem"}, body)
 	var p admin.Problem
 	if err := json.Unmarshal(body, &p); err != nil {
 		t.Fatalf("%s is no problem: %v", body, err)

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -19,6 +20,8 @@ type Proxy interface {
 	Explain(ExplainRequest) (Explanation, error)
 	// Reload reads the configuration again. After *InvalidConfig or *rollout.Refused nothing has changed.
 	Reload(context.Context) (Reloaded, error)
+	// Document is the configuration in force as it was written, secrets hidden; nil when there is none to show.
+	Document() Document
 	// Reloads counts them since the process started, those by signal too.
 	Reloads() Reloads
 }
@@ -46,6 +49,12 @@ type Backend struct {
 	Meter *metrics.Meter
 }
 
+// Document is a configuration as people may see it.
+type Document interface {
+	json.Marshaler
+	YAML() ([]byte, error)
+}
+
 // Endpoint is one address of a backend. It is shown as it stands.
 type Endpoint struct {
 	URL      string `json:"url"`
@@ -60,6 +69,8 @@ type Controller interface {
 	Status() rollout.Status
 	// Decisions are the newest of the journal, newest first, at most limit.
 	Decisions(limit int) []rollout.Decision
+	// Subscribe gives a nudge after every change, until ctx ends; changes that follow each other fast may be one.
+	Subscribe(ctx context.Context) <-chan struct{}
 }
 
 // ExplainRequest is a request somebody asks about: URL, or Route to leave the matching out. From is the client's IP address.

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,8 +32,8 @@ type Config struct {
 	// Unrouted counts the answers to requests that no route matched; nil is none.
 	Unrouted *metrics.Meter
 	Build    Build
-	// Token that callers have to show; "" asks for none, which only loopback and unix sockets allow.
-	Token string
+	// Tokens of which callers have to show one; none asks for none, which only loopback and unix sockets allow.
+	Tokens []Token
 	// AllowedHosts are the names that a Host header may carry, the port aside; nil is localhost and 127.0.0.1. Unix sockets take any.
 	AllowedHosts []string
 	// JournalErrors counts the writes of the journal that failed; nil is none.
@@ -47,6 +48,7 @@ type Server struct {
 	proxy    Proxy
 	build    Build
 	guard    *guard
+	feed     *feed
 	registry *prometheus.Registry
 	log      *zap.Logger
 	http     *http.Server
@@ -57,11 +59,10 @@ const shutdownTimeout = 5 * time.Second
 
 // New makes a server. It refuses an address that others can reach when there is no token.
 func New(c Config) (*Server, error) {
-	if c.Token == "" && !private(c.Listener.Addr()) {
-		const refusal = "admin API on %s: others can reach this address and there is no token: set admin.tokenFile, or use 127.0.0.1 or unix:PATH"
-		return nil, fmt.Errorf(refusal, c.Listener.Addr())
+	if err := checkTokens(c.Tokens, c.Listener.Addr()); err != nil {
+		return nil, err
 	}
-	s := &Server{listener: c.Listener, proxy: c.Proxy, build: c.Build, guard: newGuard(c), log: c.Log}
+	s := &Server{listener: c.Listener, proxy: c.Proxy, build: c.Build, guard: newGuard(c), feed: newFeed(c.Proxy), log: c.Log}
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
@@ -77,8 +78,14 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// Run serves until ctx ends, then lets requests under way finish for some seconds.
+// Run serves until ctx ends, then ends the streams of events and lets requests under way finish for some seconds.
 func (s *Server) Run(ctx context.Context) error {
+	following, stop := context.WithCancel(ctx)
+	var feed sync.WaitGroup
+	defer feed.Wait()
+	defer stop()
+	s.feed.look(following)
+	feed.Go(func() { s.feed.run(following) })
 	ended := make(chan error, 1)
 	go func() { ended <- s.http.Serve(s.listener) }()
 	select {

@@ -72,6 +72,7 @@ func TestEveryAnswerHasItsShape(t *testing.T) {
 				t.Errorf("status %d, type %q; want 200, application/json", status, header.Get("Content-Type"))
 			}
 			golden(t, name+".json", body)
+			conforms(t, c.method+" "+c.path, answerSchema(t, c.method, c.path), body)
 		})
 	}
 }

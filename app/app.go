@@ -8,10 +8,7 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"os"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -147,29 +144,14 @@ func (a *App) close() {
 }
 
 func (a *App) newAdmin(cfg *config.Config, l net.Listener) (*admin.Server, error) {
-	token, err := readToken(cfg.Admin.TokenFile)
+	tokens, err := readTokens(&cfg.Admin)
 	if err != nil {
 		return nil, err
 	}
 	return admin.New(admin.Config{
-		Listener: l, Proxy: a, Process: &a.process, Unrouted: a.noRoute, Build: a.Build, Token: token,
+		Listener: l, Proxy: a, Process: &a.process, Unrouted: a.noRoute, Build: a.Build, Tokens: tokens,
 		AllowedHosts: cfg.Admin.AllowedHosts, JournalErrors: a.journal.WriteErrors, Log: a.Log,
 	})
-}
-
-func readToken(path string) (string, error) {
-	if path == "" {
-		return "", nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", fmt.Errorf("admin.tokenFile: %w: make the file, readable for this user, with one token in it", err)
-	}
-	token := strings.TrimSpace(string(b))
-	if token == "" {
-		return "", fmt.Errorf("admin.tokenFile: %s is empty: write one token into it", path)
-	}
-	return token, nil
 }
 
 // Run carries traffic until ctx ends, then drains: it takes no new connections, lets requests finish up to the configured time, and

@@ -51,10 +51,18 @@ func (a *App) reload() (admin.Reloaded, error) {
 	case cfg.State.Dir != old.State.Dir:
 		return admin.Reloaded{}, &rollout.Refused{Reason: "state.dir can't change while the process runs: restart it, or put the old folder back"}
 	}
+	tokens, err := readTokens(&cfg.Admin)
+	if err == nil {
+		err = a.admin.CheckTokens(tokens)
+	}
+	if err != nil {
+		return admin.Reloaded{}, &admin.InvalidConfig{Errors: []string{err.Error()}}
+	}
 	generation, err := a.change(cfg)
 	if err != nil {
 		return admin.Reloaded{}, err
 	}
+	a.admin.SetTokens(tokens)
 	a.setLevel(cfg)
 	a.logWarnings(findings)
 	done := admin.Reloaded{Generation: generation}

@@ -54,6 +54,16 @@ func (a *App) views(r *router.Route) []admin.Backend {
 	return out
 }
 
+// Document is the configuration in force as it was written.
+func (a *App) Document() admin.Document {
+	if cfg := a.config.Load(); cfg != nil {
+		if d, ok := cfg.Document(); ok {
+			return d
+		}
+	}
+	return nil
+}
+
 // Explain says where a request would go.
 func (a *App) Explain(q admin.ExplainRequest) (admin.Explanation, error) {
 	return explain(a.live.Load(), a.config.Load(), q)

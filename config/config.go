@@ -31,6 +31,8 @@ type Config struct {
 	Routes []Route
 	// Log is what the process writes about itself and its requests.
 	Log Log
+	// Source is the text that all this was read from; for Quick, a text that means the same.
+	Source []byte
 }
 
 // Listener is one address that clients connect to.
@@ -74,8 +76,20 @@ type Admin struct {
 	// TokenFile holds the token that every request must carry, a path relative to the configuration's folder; required
 	// unless the address is loopback or a unix socket. Default: none.
 	TokenFile string
+	// Tokens are further tokens, each with a name and a role. Default: none.
+	Tokens []Token
 	// AllowedHosts are the names that a request's Host may have, against DNS rebinding. Default localhost, 127.0.0.1.
 	AllowedHosts []string
+}
+
+// Token lets its holder in. The journal's actor is its name.
+type Token struct {
+	// Name is unique. Required.
+	Name string
+	// Role is "read" or "operate", which changes things too. Required.
+	Role string
+	// File holds the token, a path relative to the configuration's folder. Required.
+	File string
 }
 
 // State is where rollouts are remembered over restarts.

@@ -59,8 +59,22 @@ func (d *decoder) admin(v value, a *Admin) {
 	d.object(v, keys{
 		"address":      one(d, &a.Address, parseAdminAddress),
 		"tokenFile":    one(d, &a.TokenFile, parseText),
+		"tokens":       listOf(d, &a.Tokens, zero[Token], d.token),
 		"allowedHosts": some(d, &a.AllowedHosts, parseHostPattern),
 	})
+}
+
+func (d *decoder) token(v value, t *Token) {
+	d.object(v, keys{
+		"name": one(d, &t.Name, parseName),
+		"role": one(d, &t.Role, oneOf([]string{"read", "operate"})),
+		"file": one(d, &t.File, parseText),
+	})
+	for _, name := range []string{"name", "role", "file"} {
+		if !d.has(v.path+"."+name) && v.node.Kind == yaml.MappingNode {
+			d.errorf(v.path, "has no %s; write it like {name: ci, role: operate, file: ci.token}", name)
+		}
+	}
 }
 
 func (d *decoder) state(v value, s *State) {

@@ -11,6 +11,9 @@ import (
 // readLists makes the paths of *File keys whole and reads the user lists.
 func (d *decoder) readLists(c *Config, folder string) {
 	join(&c.Admin.TokenFile, folder)
+	for i := range c.Admin.Tokens {
+		join(&c.Admin.Tokens[i].File, folder)
+	}
 	for i := range c.Routes {
 		for j := range c.Routes[i].Select {
 			beta := c.Routes[i].Select[j].Beta

@@ -48,6 +48,7 @@ func parse(name string, src []byte, env func(string) (string, bool)) (*Config, *
 		return nil, d
 	}
 	c := defaultConfig()
+	c.Source = src
 	d.config(value{node: root}, c)
 	d.rules(c)
 	if d.found.Err() == nil {

@@ -11,7 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var plainPrefix = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
+// plainPrefix compares networks as they are, and leaves out the text that a configuration was read from.
+var plainPrefix = cmp.Options{
+	cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
+	cmp.FilterPath(func(p cmp.Path) bool { return p.String() == "Source" }, cmp.Ignore()),
+}
 
 // mustParse returns the configuration of a file without errors.
 func mustParse(t *testing.T, src string) *Config {

@@ -1,6 +1,10 @@
 package config
 
-import "os"
+import (
+	"fmt"
+	"os"
+	"strings"
+)
 
 // QuickOptions are the flags of `sluice run` without a file; "" is a flag that is not given.
 type QuickOptions struct {
@@ -52,7 +56,31 @@ func Quick(o QuickOptions) (*Config, Findings) {
 	if d.rules(c); d.found.Err() != nil {
 		return nil, d.found
 	}
+	c.Source = []byte(o.text())
 	return c, q.found
+}
+
+// text is a file that means what the flags do.
+func (o *QuickOptions) text() string {
+	var b strings.Builder
+	b.WriteString("version: 1\n")
+	if o.Listen != "" {
+		fmt.Fprintf(&b, "listeners: [{name: web, address: %q}]\n", o.Listen)
+	}
+	fmt.Fprintf(&b, "routes:\n  - name: %s\n    backends:\n      stable: {endpoints: [%q], version: stable}\n", quickRoute, o.Stable)
+	if o.Canary != "" {
+		fmt.Fprintf(&b, "      canary: {endpoints: [%q], version: canary}\n", o.Canary)
+	}
+	if w, err := parsePercent(o.Weight); err == nil {
+		fmt.Fprintf(&b, "    weights: {stable: %s, canary: %s}\n", Full-w, w)
+	}
+	if o.Sticky {
+		b.WriteString("    sticky: {by: cookie}\n")
+	}
+	if o.Rollout != "" {
+		fmt.Fprintf(&b, "    rollout: {preset: %s}\n", o.Rollout)
+	}
+	return b.String()
 }
 
 // quick collects findings about flags.

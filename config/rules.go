@@ -13,8 +13,9 @@ func (d *decoder) rules(c *Config) {
 		d.errorf("state.dir",
 			"there is no default here: neither STATE_DIRECTORY, XDG_STATE_HOME nor HOME is set; write state: {dir: /var/lib/sluice}")
 	}
-	if c.Admin.TokenFile == "" && !isLoopback(c.Admin.Address) && !d.broken("admin") {
-		d.errorf("admin.address", "%s can be reached from other machines; set admin.tokenFile, or use 127.0.0.1 or unix:PATH",
+	d.tokenRules(&c.Admin)
+	if c.Admin.TokenFile == "" && len(c.Admin.Tokens) == 0 && !isLoopback(c.Admin.Address) && !d.broken("admin") {
+		d.errorf("admin.address", "%s can be reached from other machines; set admin.tokenFile or admin.tokens, or use 127.0.0.1 or unix:PATH",
 			quote(c.Admin.Address))
 	}
 	first := map[string]int{}
@@ -27,6 +28,16 @@ func (d *decoder) rules(c *Config) {
 			first[r.Name] = i
 		}
 		d.routeRules(c, r, path)
+	}
+}
+
+func (d *decoder) tokenRules(a *Admin) {
+	names := map[string]int{}
+	for i, t := range a.Tokens {
+		if j, twice := names[t.Name]; twice && t.Name != "" {
+			d.errorf(fmt.Sprintf("admin.tokens[%d].name", i), "%s is the name of admin.tokens[%d] too; the journal has to tell them apart", quote(t.Name), j)
+		}
+		names[t.Name] = i
 	}
 }
 

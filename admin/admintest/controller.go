@@ -20,6 +20,8 @@ type Controller struct {
 	looks    int
 	// OnLook is called, when not nil, at each look at the state, with their number from 1, and may change s.
 	OnLook func(look int, s *rollout.Status)
+
+	nudges []chan struct{}
 }
 
 // Do implements admin.Controller.
@@ -55,9 +57,30 @@ func (c *Controller) Commands() []rollout.Command {
 	return slices.Clone(c.commands)
 }
 
-// Set changes the controller while it is being looked at.
+// Subscribe implements admin.Controller.
+func (c *Controller) Subscribe(ctx context.Context) <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	nudge := make(chan struct{}, 1)
+	c.nudges = append(c.nudges, nudge)
+	context.AfterFunc(ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.nudges = slices.DeleteFunc(c.nudges, func(n chan struct{}) bool { return n == nudge })
+		close(nudge)
+	})
+	return nudge
+}
+
+// Set changes the controller while it is being looked at, and tells those who have subscribed.
 func (c *Controller) Set(change func(*Controller)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(c)
+	for _, n := range c.nudges {
+		select {
+		case n <- struct{}{}:
+		default:
+		}
+	}
 }

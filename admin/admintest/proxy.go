@@ -25,6 +25,8 @@ type Proxy struct {
 	ExplainErr, ReloadErr error
 	NextReload            admin.Reloaded
 	Counted               admin.Reloads
+	// Configured is the configuration in force.
+	Configured admin.Document
 
 	mu    sync.Mutex
 	asked []admin.ExplainRequest
@@ -59,6 +61,7 @@ func New() (*Proxy, *Controller) {
 		},
 		Explained:  admin.Explanation{Route: "checkout", Backend: "canary", Reason: "beta", Detail: "user-1 is in the beta list"},
 		NextReload: admin.Reloaded{Generation: 13},
+		Configured: Document{AsJSON: `{"version":1}`, AsYAML: "version: 1\n"},
 		Counted:    admin.Reloads{Succeeded: 2, Failed: 1, LastSuccess: At},
 	}
 	return p, c
@@ -153,6 +156,18 @@ func (p *Proxy) Asked() []admin.ExplainRequest {
 	defer p.mu.Unlock()
 	return p.asked
 }
+
+// Document implements admin.Proxy.
+func (p *Proxy) Document() admin.Document { return p.Configured }
+
+// Document is a configuration of fixed text.
+type Document struct{ AsJSON, AsYAML string }
+
+// MarshalJSON implements admin.Document.
+func (d Document) MarshalJSON() ([]byte, error) { return []byte(d.AsJSON), nil }
+
+// YAML implements admin.Document.
+func (d Document) YAML() ([]byte, error) { return []byte(d.AsYAML), nil }
 
 // Reload implements admin.Proxy.
 func (p *Proxy) Reload(context.Context) (admin.Reloaded, error) { return p.NextReload, p.ReloadErr }

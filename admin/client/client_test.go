@@ -31,7 +31,7 @@ func newClient(t *testing.T, address, token string) *client.Client {
 func TestEveryCallReadsItsAnswer(t *testing.T) {
 	t.Parallel()
 	proxy, controller := admintest.New()
-	c := newClient(t, admintest.Serve(t, proxy, func(c *admin.Config) { c.Token = "s3cret" }), "s3cret")
+	c := newClient(t, admintest.Serve(t, proxy, func(c *admin.Config) { c.Tokens = []admin.Token{{Role: admin.Operate, Secret: "s3cret"}} }), "s3cret")
 	ctx := t.Context()
 	if err := c.Ready(ctx); err != nil {
 		t.Errorf("Ready = %v", err)
@@ -87,7 +87,7 @@ func TestARefusalIsAProblem(t *testing.T) {
 	t.Parallel()
 	proxy, controller := admintest.New()
 	controller.Err = &rollout.Refused{Reason: "the attempt is over"}
-	address := admintest.Serve(t, proxy, func(c *admin.Config) { c.Token = "s3cret" })
+	address := admintest.Serve(t, proxy, func(c *admin.Config) { c.Tokens = []admin.Token{{Role: admin.Operate, Secret: "s3cret"}} })
 	_, err := newClient(t, address, "s3cret").Do(t.Context(), "checkout", rollout.Command{Verb: "promote"})
 	var p *admin.Problem
 	if !errors.As(err, &p) || p.Status != 409 || p.Rollout == nil || p.Rollout.Attempt != "01JQ" {

@@ -29,12 +29,18 @@ func TestFactsReadWell(t *testing.T) {
 	_, controller, env := serve(t)
 	controller.Journal = append([]rollout.Decision{{
 		Seq: 9, At: admintest.At, Attempt: "01JQ", Action: "rollback", Actor: "analysis", From: rollout.Progressing, To: rollout.RollingBack,
-		WeightFrom: 500, Step: 1, Reason: "error-rate", Sentence: "error-rate is 12 %, above 5 %.", Comment: "see ticket 7",
+		WeightFrom: 500, Step: 1, Reason: "error-rate", Sentence: "error-rate is 12 %, above 5 %.", Comment: "see ticket 7 | <b>",
+		Route: "checkout", Checks: []rollout.Verdict{{
+			Name: "error-rate", Metric: "error-rate", Unit: "percent", Verdict: "fail", Value: 12, StableValue: 0.1, Limit: 5,
+			Samples: 200, StableSamples: 3800, Bad: 24, StableBad: 4, Evidence: 2100, EvidenceLimit: 1000, HarmUpper: 16.5,
+		}},
 	}}, controller.Journal...)
 	for name, args := range map[string]string{
 		"status":        "status",
 		"status-route":  "status checkout",
 		"history":       "history checkout",
+		"report":        "history checkout -o markdown",
+		"why":           "why checkout",
 		"explain":       "explain /checkout",
 		"set-weight":    "rollout set-weight search stable=75 canary=25%",
 		"reload":        "reload",
@@ -94,6 +100,23 @@ func TestFactsComeAsTheAPIsJSON(t *testing.T) {
 	read(&decisions, "history", "checkout", "another")
 	if decisions.Decisions == nil || len(decisions.Decisions) != 0 {
 		t.Errorf("decisions of another attempt: %v, want an empty list", decisions.Decisions)
+	}
+	var last admin.DecisionObject
+	if read(&last, "why", "checkout"); last.Action != "start" || last.Checks == nil {
+		t.Errorf("why -o json is %+v, want the last decision", last)
+	}
+}
+
+func TestWhatWasNeverDecidedIsSaidSo(t *testing.T) {
+	t.Parallel()
+	_, _, env := serve(t)
+	for args, want := range map[string]int{
+		"why search": exitFailure, "history search -o markdown": exitFailure, "history checkout nosuch -o markdown": exitFailure,
+		"history search": 0, "history checkout nosuch": 0,
+	} {
+		if r := call(t, env, strings.Fields(args)...); r.code != want || r.out != "" || !strings.Contains(r.err, "noth") {
+			t.Errorf("sluice %s = %+v, want %d and a note that nothing is known", args, r, want)
+		}
 	}
 }
 

@@ -55,6 +55,8 @@ func TestAWrongCallIsOneLineAndExitTwo(t *testing.T) {
 		{"status --wait --timeout 5", "invalid argument"},
 		{"status --admin nowhere", "neither HOST:PORT nor unix:PATH"},
 		{"rollout", "rollout needs one of"},
+		{"generate", "generate needs one of"},
+		{"generate completion tcsh", "tcsh"},
 		{"rollout explode", `not "explode"`},
 		{"rollout set-weight", "needs the shares"},
 		{"rollout set-weight search", "needs the shares"},
@@ -149,7 +151,7 @@ func TestAFlagGoesBeforeTheEnvironment(t *testing.T) {
 func TestTheTokenComesFromAFile(t *testing.T) {
 	t.Parallel()
 	proxy, _ := admintest.New()
-	address := admintest.Serve(t, proxy, func(c *admin.Config) { c.Token = "s3cret" })
+	address := admintest.Serve(t, proxy, func(c *admin.Config) { c.Tokens = []admin.Token{{Role: admin.Operate, Secret: "s3cret"}} })
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte("s3cret\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"sluice/admin"
 	"sluice/admin/client"
+	"sluice/rollout"
 )
 
 // The exit codes, the whole list.
@@ -25,6 +26,13 @@ const (
 	exitRolledBack  = 6 // or aborted
 	exitTimeout     = 7
 )
+
+// exitMeanings by code, for the manual.
+var exitMeanings = [...]string{
+	"done", exitFailure: "it failed", exitUsage: "the call is wrong", exitConfig: "the configuration is invalid",
+	exitUnreachable: "no admin API answers", exitRefused: "refused in the present state",
+	exitRolledBack: "the rollout ended, and its canary was not promoted", exitTimeout: "the time was over first",
+}
 
 // console is what a command sees of the world: facts go to out, notes and errors to err.
 type console struct {
@@ -85,8 +93,8 @@ func newRoot(c console) (root *cobra.Command, began *bool) {
 	root.SetOut(c.out)
 	root.SetErr(c.err)
 	root.AddCommand(
-		newRun(c), newDemo(c),
-		newValidate(c), newExplain(c), newStatus(c), newRollout(c), newHistory(c), newReload(c), newHealthcheck(c), newVersion(c),
+		newRun(c), newDemo(c), newInit(c), newRehearse(c),
+		newValidate(c), newExplain(c), newStatus(c), newRollout(c), newHistory(c), newWhy(c), newReload(c), newHealthcheck(c), newGenerate(c), newVersion(c),
 	)
 	root.AddCommand(newShortcuts(c)...)
 	return root, began
@@ -125,9 +133,12 @@ func exitCode(err error) int {
 	var own *coded
 	var away *client.Unreachable
 	var problem *admin.Problem
+	var invalid *rollout.Invalid
 	switch {
 	case errors.As(err, &own):
 		return own.code
+	case errors.As(err, &invalid):
+		return exitUsage
 	case errors.As(err, &away):
 		return exitUnreachable
 	case !errors.As(err, &problem):

@@ -117,7 +117,7 @@ func refuse(c console, file string, found config.Findings) error {
 	for _, line := range lines {
 		_, _ = fmt.Fprintln(c.err, line)
 	}
-	return withCode(exitConfig, "run with %s: %d errors; mend the file and try again", file, len(lines))
+	return withCode(exitConfig, "%s has %d errors; mend the file and try again", file, len(lines))
 }
 
 // supervise runs the proxy under the process's signals: TERM and INT drain, a second one forces, HUP reloads, USR2 writes the state of

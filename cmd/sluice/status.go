@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,16 +21,21 @@ import (
 // pollInterval is how often --watch and --wait look.
 const pollInterval = 500 * time.Millisecond
 
+// awayMost is how long a proxy that has answered may be away: one that is replaced by another process is.
+const awayMost = 15 * time.Second
+
 // status is one call of the command.
 type status struct {
 	*remote
 	watch, wait bool
 	timeout     time.Duration
-	shown       string // what --watch showed last, to show only what is new
+	screen      *screen           // that --watch draws on; nil where the output is no terminal
+	shown       map[string]string // the line of each route that --watch showed last, to show only what is new
+	reached     bool              // the proxy has answered once
 }
 
 func newStatus(c console) *cobra.Command {
-	s := &status{}
+	s := &status{shown: map[string]string{}}
 	cmd := &cobra.Command{
 		Use:   "status [ROUTE]",
 		Short: "Show weights, measurements and the state of rollouts",
@@ -52,6 +60,14 @@ func (s *status) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if s.watch && s.format != "json" {
+		if s.screen = newScreen(s.w); s.screen != nil {
+			defer s.screen.end()
+			var stop context.CancelFunc
+			ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+			defer stop()
+		}
+	}
 	if s.wait {
 		route, err := routeOf(ctx, api, args, hasRollout)
 		if err != nil {
@@ -60,8 +76,11 @@ func (s *status) run(ctx context.Context, args []string) error {
 		return s.untilEnd(ctx, api, route)
 	}
 	for {
-		list, err := routes(ctx, api, args)
-		if err != nil {
+		list, err := look(ctx, s, func() (admin.RouteList, error) { return routes(ctx, api, args) })
+		switch {
+		case s.watch && errors.Is(err, context.Canceled):
+			return nil
+		case err != nil:
 			return err
 		}
 		if !s.watch {
@@ -72,6 +91,20 @@ func (s *status) run(ctx context.Context, args []string) error {
 			return nil
 		}
 	}
+}
+
+// look asks the proxy; one that was there may be away for a moment.
+func look[T any](ctx context.Context, s *status, ask func() (T, error)) (T, error) {
+	v, err := ask()
+	var away *client.Unreachable
+	for since := time.Now(); s.reached && errors.As(err, &away) && time.Since(since) < awayMost; {
+		if pause(ctx) != nil {
+			return v, ctx.Err()
+		}
+		v, err = ask()
+	}
+	s.reached = s.reached || err == nil
+	return v, err
 }
 
 // routes are those asked for.
@@ -103,18 +136,21 @@ func describeAll(w io.Writer, list admin.RouteList) {
 
 // show is one look of --watch: the whole screen anew on a terminal, else a line (of JSON) for each route whose state is new.
 func (s *status) show(list admin.RouteList) {
-	if s.format != "json" && isTerminal(s.w) {
-		_, _ = io.WriteString(s.w, "\x1b[H\x1b[2J")
-		_ = s.once(list, false)
+	if s.screen != nil {
+		var b strings.Builder
+		describeAll(&b, list)
+		s.screen.draw(b.String())
 		return
 	}
-	var now string
+	var fresh string
 	for _, r := range list.Routes {
-		now += s.line(r)
+		if now := s.line(r); now != s.shown[r.Name] {
+			fresh += now
+			s.shown[r.Name] = now
+		}
 	}
-	if now != s.shown {
-		_, _ = io.WriteString(s.w, now)
-		s.shown = now
+	if fresh != "" {
+		_, _ = io.WriteString(s.w, fresh)
 	}
 }
 
@@ -148,14 +184,4 @@ func pause(ctx context.Context) error {
 	case <-time.After(pollInterval):
 		return nil
 	}
-}
-
-// isTerminal says whether somebody looks at w while it is written.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

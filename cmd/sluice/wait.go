@@ -21,7 +21,7 @@ func (s *status) untilEnd(ctx context.Context, api *client.Client, route string)
 	}
 	attempt, noted := "", false
 	for {
-		now, err := api.Route(ctx, route)
+		now, err := look(ctx, s, func() (admin.RouteObject, error) { return api.Route(ctx, route) })
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			return s.timedOut(route)
@@ -45,8 +45,11 @@ func (s *status) untilEnd(ctx context.Context, api *client.Client, route string)
 		if attempt != "" && ended(state.Phase) {
 			return s.outcome(now)
 		}
-		if pause(ctx) != nil {
-			return s.timedOut(route)
+		if err := pause(ctx); err != nil {
+			if errors.Is(err, context.DeadlineExceeded) {
+				return s.timedOut(route)
+			}
+			return err
 		}
 	}
 }
@@ -67,7 +70,7 @@ func ended(p rollout.Phase) bool {
 
 // outcome prints the route after its attempt and says in the exit code whether the canary was promoted.
 func (s *status) outcome(r admin.RouteObject) error {
-	if !s.watch || s.format != "json" {
+	if s.screen == nil && (!s.watch || s.format != "json") {
 		if err := s.print(r, func(w io.Writer) { describeRoute(w, r) }); err != nil {
 			return err
 		}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newGenerate(c console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "generate",
+		Short: "Print files that ship: completion, man",
+		Args: func(_ *cobra.Command, args []string) error {
+			return fmt.Errorf("generate needs one of completion, man, not %q", strings.Join(args, " "))
+		},
+		RunE: func(*cobra.Command, []string) error { return nil }, // Args refuses all
+	}
+	cmd.AddCommand(newCompletion(c), newMan(c))
+	return cmd
+}
+
+func newCompletion(c console) *cobra.Command {
+	return &cobra.Command{
+		Use:       "completion bash|zsh|fish|powershell",
+		Short:     "Print the completion script of a shell",
+		Example:   "  sluice generate completion bash > /etc/bash_completion.d/sluice",
+		ValidArgs: []string{"bash", "zsh", "fish", "powershell"},
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root := cmd.Root()
+			switch args[0] {
+			case "bash":
+				return root.GenBashCompletionV2(c.out, true)
+			case "zsh":
+				return root.GenZshCompletion(c.out)
+			case "fish":
+				return root.GenFishCompletion(c.out, true)
+			case "powershell":
+				return root.GenPowerShellCompletionWithDesc(c.out)
+			}
+			return errors.New("bug: an argument that Args let pass")
+		},
+	}
+}
+
+func newMan(c console) *cobra.Command {
+	return &cobra.Command{
+		Use:     "man",
+		Short:   "Print the manual page",
+		Example: "  sluice generate man > /usr/local/share/man/man1/sluice.1",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := c.out.Write([]byte(manual(cmd.Root())))
+			return err
+		},
+	}
+}

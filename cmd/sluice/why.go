@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sluice/admin"
+)
+
+func newWhy(c console) *cobra.Command {
+	var r *remote
+	cmd := &cobra.Command{
+		Use:   "why [ROUTE]",
+		Short: "Show the last decision in full: who, why, on which numbers",
+		Args:  cobra.MaximumNArgs(1),
+		RunE:  func(cmd *cobra.Command, args []string) error { return r.why(cmd.Context(), args) },
+	}
+	r = newRemote(c, cmd)
+	return cmd
+}
+
+func (r *remote) why(ctx context.Context, args []string) error {
+	api, err := r.client()
+	if err != nil {
+		return err
+	}
+	route, err := routeOf(ctx, api, args, isDivided)
+	if err != nil {
+		return err
+	}
+	list, err := api.Decisions(ctx, route, 1)
+	if err != nil {
+		return err
+	}
+	if len(list.Decisions) == 0 {
+		return errors.New(nothingDecided(route, ""))
+	}
+	d := list.Decisions[0]
+	return r.print(d, func(w io.Writer) { describeDecision(w, d) })
+}
+
+func describeDecision(w io.Writer, d admin.DecisionObject) {
+	_, _ = fmt.Fprintf(w, "%s: %s\n", d.Route, d.Sentence)
+	table(w, "  ", [][]string{
+		{"at", d.At.Local().Format(time.DateTime)},
+		{"action", d.Action + " by " + d.Actor},
+		{"comment", orDash(d.Comment)},
+		{"reason", orDash(d.Reason)},
+		{"attempt", orDash(d.Attempt)},
+		{"step", strconv.Itoa(d.Step)},
+		{"phase", change(string(d.From), string(d.To))},
+		{"weight", change(d.WeightFrom.String(), d.WeightTo.String())},
+	})
+	if len(d.Checks) == 0 {
+		_, _ = fmt.Fprintln(w, "  no check had a part in it")
+		return
+	}
+	table(w, "  ", fullCheckRows(d))
+}
+
+// fullCheckRows is every number of a check; evidence stands only where there is some.
+func fullCheckRows(d admin.DecisionObject) [][]string {
+	evidence := false
+	for _, c := range d.Checks {
+		evidence = evidence || c.EvidenceLimit > 0
+	}
+	rows := checkRows(d.Checks)
+	rows[0] = append(rows[0], "BAD", "STABLE BAD")
+	if evidence {
+		rows[0] = append(rows[0], "EVIDENCE", "OF", "HARM AT MOST")
+	}
+	for i, c := range d.Checks {
+		rows[i+1] = append(rows[i+1], strconv.FormatUint(c.Bad, 10), strconv.FormatUint(c.StableBad, 10))
+		if evidence {
+			rows[i+1] = append(rows[i+1], number(c.Evidence), number(c.EvidenceLimit), number(c.HarmUpper))
+		}
+	}
+	return rows
+}
