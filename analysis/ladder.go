@@ -1,0 +1,166 @@
+package analysis
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"sluice/metrics"
+)
+
+// ladder is a weight for each latency bucket and the bad one above them: numLadder numbers, or none at all. As JSON it is what lies
+// between the first and the last that is not 0.
+type ladder []float64
+
+func (l *ladder) add(i int, n float64) {
+	if len(*l) == 0 {
+		*l = make(ladder, numLadder)
+	}
+	(*l)[i] += n
+}
+
+func (l ladder) scale(by float64) {
+	for i := range l {
+		l[i] *= by
+	}
+}
+
+func (l ladder) sum() (sum float64) {
+	for _, n := range l {
+		sum += n
+	}
+	return sum
+}
+
+type ladderJSON struct {
+	From int       `json:"from"`
+	N    []float64 `json:"n"`
+}
+
+// MarshalJSON writes the part that is not 0.
+func (l ladder) MarshalJSON() ([]byte, error) {
+	from, to := 0, len(l)
+	for from < to && l[from] == 0 {
+		from++
+	}
+	for to > from && l[to-1] == 0 {
+		to--
+	}
+	return json.Marshal(ladderJSON{From: from, N: l[from:to]})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (l *ladder) UnmarshalJSON(b []byte) error {
+	var in ladderJSON
+	if err := json.Unmarshal(b, &in); err != nil {
+		return fmt.Errorf("read latencies: %w", err)
+	}
+	if in.From < 0 || in.From+len(in.N) > numLadder {
+		return fmt.Errorf("read latencies: buckets %d to %d of %d", in.From, in.From+len(in.N), numLadder)
+	}
+	*l = nil
+	for i, n := range in.N {
+		l.add(in.From+i, n)
+	}
+	return nil
+}
+
+// make turns a model into odds: for each alternative, the model with a share of the requests slowed, over the model; then made monotone,
+// which is all that the test's validity needs.
+func (t *odds) make(model ladder) {
+	var h, q [numLadder]float64
+	smooth(model, &h)
+	for k, s := range slower.theta {
+		eps := slowerShare[k]
+		for i := range q {
+			q[i] = (1 - eps) * h[i]
+		}
+		q[badBucket] = h[badBucket]
+		for i := range badBucket {
+			slow(&q, i, eps*h[i], s)
+		}
+		rho := &t.rho[k]
+		for i := range rho {
+			rho[i] = max(0.02, min(q[i]/h[i], 100))
+		}
+		monotone(rho, &h)
+		for i := range rho {
+			t.log[k][i] = log(rho[i])
+		}
+	}
+}
+
+// smooth spreads each latency over its neighbours and leaves no bucket empty; it makes a distribution.
+func smooth(model ladder, h *[numLadder]float64) {
+	for i := range badBucket {
+		lo, hi := max(0, i-spread), min(badBucket-1, i+spread)
+		for j := lo; j <= hi; j++ {
+			h[j] += model[i] / float64(hi-lo+1)
+		}
+	}
+	h[badBucket] = model[badBucket] + 0.5
+	sum := 0.0
+	for i := range h {
+		h[i] += 1e-6
+		sum += h[i]
+	}
+	for i := range h {
+		h[i] /= sum
+	}
+}
+
+// slow adds mass to the buckets that bucket i's latencies fall into when each is s times as long.
+func slow(q *[numLadder]float64, i int, mass, s float64) {
+	lo := 0.0
+	if i > 0 {
+		lo = float64(metrics.BucketUpper(i - 1))
+	}
+	if i == badBucket-1 {
+		q[i] += mass
+		return
+	}
+	hi := float64(metrics.BucketUpper(i))
+	from, to := lo*s, hi*s
+	for j := bucketOf(duration(from)); j < badBucket; j++ {
+		start, end := max(from, lowerEdge(j)), min(to, upperEdge(j))
+		if start >= to {
+			return
+		}
+		q[j] += mass * (end - start) / (to - from)
+	}
+}
+
+// monotone is the nearest sequence that never falls, by weighted least squares: neighbours that violate it are pooled.
+func monotone(v, weight *[numLadder]float64) {
+	var mean, mass [numLadder]float64
+	var size [numLadder]int
+	n := 0
+	for i := range v {
+		mean[n], mass[n], size[n] = v[i], weight[i], 1
+		n++
+		for n > 1 && mean[n-2] >= mean[n-1] {
+			total := mass[n-2] + mass[n-1]
+			mean[n-2] = (mean[n-2]*mass[n-2] + mean[n-1]*mass[n-1]) / total
+			mass[n-2], size[n-2] = total, size[n-2]+size[n-1]
+			n--
+		}
+	}
+	i := 0
+	for j := range n {
+		for range size[j] {
+			v[i] = mean[j]
+			i++
+		}
+	}
+}
+
+// tables are the odds of a latency rule: of its comparison, and of the limit to its mean. Each is 120 KB, so they are made where needed.
+type tables struct{ compare, limit *odds }
+
+func (t *tables) prepare(c *Rule, compares bool) {
+	if compares {
+		t.compare = &odds{raised: raise(c.ratio())}
+	}
+	if c.limited() && c.Quantile == 0 {
+		t.limit = &odds{raised: raise(1)}
+	}
+}
