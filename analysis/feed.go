@@ -12,11 +12,12 @@ func (a *Assessor) prove(t *Test, i int, b *Block) {
 	if t.Trials == nil || c.Metric != ErrorRate || a.rules.BlastRadius <= 0 {
 		return
 	}
-	if !t.Trials.HasHarm || t.Trials.HarmStep != b.Step {
+	l := a.harmLine(c, b.Next)
+	if b.Next > 0 && (!t.Trials.HasHarm || t.Trials.HarmStep != b.Step || t.Trials.HarmLine != l) {
 		t.Trials.Harm = newProcess(1)
-		t.Trials.HasHarm, t.Trials.HarmStep = b.Next > 0, b.Step
-		t.Trials.HarmLine = a.harmLine(c, b.Next)
+		t.Trials.HarmStep, t.Trials.HarmLine = b.Step, l
 	}
+	t.Trials.HasHarm = b.Next > 0
 }
 
 // harmLine is p_c = R p_b + min(B / next weight, maxIncrease).

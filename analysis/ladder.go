@@ -76,6 +76,10 @@ func (t *odds) make(model ladder) {
 		}
 		q[badBucket] = h[badBucket]
 		for i := range badBucket {
+			if h[i] <= 2*floor { // nobody was here: what little it has may stay
+				q[i] += eps * h[i]
+				continue
+			}
 			slow(&q, i, eps*h[i], s)
 		}
 		rho := &t.rho[k]
@@ -89,6 +93,9 @@ func (t *odds) make(model ladder) {
 	}
 }
 
+// floor is the share that a bucket has where stable was never seen.
+const floor = 1e-8
+
 // smooth spreads each latency over its neighbours and leaves no bucket empty; it makes a distribution.
 func smooth(model ladder, h *[numLadder]float64) {
 	for i := range badBucket {
@@ -99,12 +106,11 @@ func smooth(model ladder, h *[numLadder]float64) {
 	}
 	h[badBucket] = model[badBucket] + 0.5
 	sum := 0.0
-	for i := range h {
-		h[i] += 1e-6
-		sum += h[i]
+	for _, n := range h {
+		sum += n
 	}
 	for i := range h {
-		h[i] /= sum
+		h[i] = h[i]/sum*(1-numLadder*floor) + floor
 	}
 }
 
@@ -120,12 +126,8 @@ func slow(q *[numLadder]float64, i int, mass, s float64) {
 	}
 	hi := float64(metrics.BucketUpper(i))
 	from, to := lo*s, hi*s
-	for j := bucketOf(duration(from)); j < badBucket; j++ {
-		start, end := max(from, lowerEdge(j)), min(to, upperEdge(j))
-		if start >= to {
-			return
-		}
-		q[j] += mass * (end - start) / (to - from)
+	for j := bucketOf(duration(from)); j < badBucket && lowerEdge(j) < to; j++ {
+		q[j] += mass * (min(to, upperEdge(j)) - max(from, lowerEdge(j))) / (to - from)
 	}
 }
 

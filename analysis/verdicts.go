@@ -11,7 +11,8 @@ func (a *Assessor) judge(s *State, now Now) {
 	r.Failed, r.Pass, r.StableUnhealthy, r.RequestsNeeded = -1, true, false, 0
 	for i := range s.Tests {
 		t, f := &s.Tests[i], &r.Findings[i]
-		a.find(f, s, i, now)
+		e := a.weigh(t, i)
+		a.find(f, s, i, now, &e)
 		if f.DryRun {
 			continue
 		}
@@ -19,7 +20,7 @@ func (a *Assessor) judge(s *State, now Now) {
 		if f.Verdict.Verdict == Fail && r.Failed < 0 {
 			r.Failed = i
 		}
-		r.StableUnhealthy = r.StableUnhealthy || a.stableBreaks(t, i)
+		r.StableUnhealthy = r.StableUnhealthy || e.shared
 		r.RequestsNeeded = max(r.RequestsNeeded, a.neededBy(t, i, now))
 	}
 }
@@ -38,14 +39,14 @@ func (a *Assessor) neededBy(t *Test, i int, now Now) uint64 {
 }
 
 // find is the finding of one rule.
-func (a *Assessor) find(f *Finding, s *State, i int, now Now) {
+func (a *Assessor) find(f *Finding, s *State, i int, now Now, e *weights) {
 	t, c, h, w := &s.Tests[i], &a.rules.Rules[i], &a.how[i], &a.shown[i]
 	*f = Finding{Verdict: Verdict{
 		Name: c.Name, Metric: c.Metric, Unit: "percent", DryRun: c.DryRun, Limit: c.Max,
 		Samples: w.judged.N, StableSamples: w.pair.Stable.N, Bad: w.judged.Bad, StableBad: w.pair.Stable.Bad,
 	}}
 	a.values(f, c, w)
-	margin, limit := a.evidence(f, t, i)
+	f.Evidence, f.EvidenceLimit = math.Exp(min(e.show, 700)), math.Exp(e.need)
 	if h.compare || t.Rank != nil {
 		if t.Trials.Frozen {
 			f.Line = 100 * t.Trials.Margin.at(w.pair.Stable.rate())
@@ -58,13 +59,13 @@ func (a *Assessor) find(f *Finding, s *State, i int, now Now) {
 		f.Verdict.Verdict, f.Standing, f.OverLimit = Fail, ProvenWorse, t.Crossed == crossedLimit
 	case w.judged.N < max(now.MinRequests, 1):
 		f.Verdict.Verdict, f.Reason = Insufficient, ReasonRequests
-	case a.stableBreaks(t, i):
+	case e.shared:
 		f.Verdict.Verdict, f.Reason = Insufficient, ReasonUnhealthy
 	case over:
 		f.Verdict.Verdict, f.Reason = Insufficient, ReasonLimit
 	case !c.Alone && w.pair.Stable.N == 0 && !a.clock.alone:
 		f.Verdict.Verdict, f.Reason = Insufficient, ReasonNoStable
-	case max(margin, limit) >= logAcceptance:
+	case max(e.margin, e.limit) >= logAcceptance:
 		f.Verdict.Verdict, f.Reason = Insufficient, ReasonDoubt
 	case !proven:
 		f.Verdict.Verdict, f.Reason = Insufficient, ReasonEvidence
@@ -76,25 +77,26 @@ func (a *Assessor) find(f *Finding, s *State, i int, now Now) {
 	}
 }
 
-// evidence fills in that of the comparison and the limit which is nearer to its threshold, or the one that crossed.
-func (a *Assessor) evidence(f *Finding, t *Test, i int) (margin, limit float64) {
+// weights are the logarithms of a rule's evidence.
+type weights struct {
+	margin, limit float64
+	show, need    float64 // of the two, the one that is nearer to its threshold, or that crossed it
+	shared        bool    // the limit is broken beyond doubt, and by stable too: nobody may blame the canary
+}
+
+func (a *Assessor) weigh(t *Test, i int) (e weights) {
 	h, need := &a.how[i], &a.needs[i]
-	e, at := 0.0, need.compare
-	m, compared := t.margin(h, a.clock.limit)
-	if compared {
-		margin, e = m, m
-	}
-	if l, _, ok := t.limit(h, a.clock.limit); ok {
-		limit = l
-		if !compared || l-need.limit > e-at {
-			e, at = l, need.limit
-		}
+	margin, compared := t.margin(h, a.clock.limit)
+	limit, over, limited := t.limit(h, a.clock.limit)
+	e = weights{margin: margin, limit: limit, show: margin, need: need.compare}
+	if limited && (!compared || limit-need.limit > margin-need.compare) {
+		e.show, e.need = limit, need.limit
 	}
 	if t.Crossed != "" {
-		e, at = t.At, t.AtLimit
+		e.show, e.need = t.At, t.AtLimit
 	}
-	f.Evidence, f.EvidenceLimit = math.Exp(min(e, 700)), math.Exp(at)
-	return margin, limit
+	e.shared = limited && t.Trials != nil && over >= need.limit && limit < need.limit && t.Trials.Lately.present() > h.limit
+	return e
 }
 
 // proof says whether the next step's harm is bounded, and by how much.
@@ -113,16 +115,6 @@ func (a *Assessor) proof(f *Finding, t *Test, w *shown, now Now) bool {
 		f.HarmUpper = min(f.HarmUpper, f.HarmLimit)
 	}
 	return proven
-}
-
-// stableBreaks says that an absolute limit is broken beyond doubt, and by stable too: nobody may blame the canary.
-func (a *Assessor) stableBreaks(t *Test, i int) bool {
-	h := &a.how[i]
-	blamed, over, ok := t.limit(h, a.clock.limit)
-	if !ok || t.Trials == nil || over < a.needs[i].limit || blamed >= a.needs[i].limit {
-		return false
-	}
-	return t.Trials.Lately.present() > h.limit
 }
 
 // cached are figures for people, made once a second: they take longer than the judging.
