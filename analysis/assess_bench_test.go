@@ -1,6 +1,10 @@
 package analysis
 
-import "testing"
+import (
+	"testing"
+
+	"sluice/metrics"
+)
 
 // One look of 100 ms at 1000 requests a second, with each kind of rule.
 func BenchmarkAssess(b *testing.B) {
@@ -13,9 +17,9 @@ func BenchmarkAssess(b *testing.B) {
 			for i := range pairs {
 				pairs[i] = r.pair(100, 0.05, 0.001, 0.001)
 			}
-			u := &Users{Open: 1}
-			u.Risk[0] = Sides{1000, 19000}
-			u.Failed[0] = Sides{0, 1}
+			u := &metrics.Users{Open: 1}
+			u.Risk[0] = metrics.Sides{Canary: 1000, Stable: 19000}
+			u.Failed[0] = metrics.Sides{Stable: 1}
 			look := func() {
 				blk := block(tick, pairs[tick%64])
 				blk.Firsts, blk.Users = blk.Drawn, u
@@ -41,8 +45,8 @@ func TestALookAllocatesNothing(t *testing.T) {
 	for _, sticky := range []bool{false, true} {
 		r := newChance(1)
 		a, s, tick := New(everyRule(sticky)), State{}, int64(0)
-		l, u := r.latencies(50, 950, 1), &Users{Open: 1}
-		u.Risk[0], u.Failed[0] = Sides{1000, 19000}, Sides{0, 1}
+		l, u := r.latencies(50, 950, 1), &metrics.Users{Open: 1}
+		u.Risk[0], u.Failed[0] = metrics.Sides{Canary: 1000, Stable: 19000}, metrics.Sides{Stable: 1}
 		p := r.pair(100, 0.05, 0.001, 0.001)
 		one := make([]Block, 1)
 		look := func() {

@@ -1,5 +1,7 @@
 package analysis
 
+import "sluice/metrics"
+
 // Block is what arrived at the two roles in one tick of 100 ms (or several, after Length), as it was when the tick had the age at which it is judged:
 // once, and never again. Bad is what had failed, or had not finished.
 type Block struct {
@@ -17,7 +19,7 @@ type Block struct {
 	Judged Tally
 	// Firsts are, on sticky routes, the first requests of each user in an epoch, and Users what became of users.
 	Firsts Pair
-	Users  *Users
+	Users  *metrics.Users
 	// Latency of the second that ends with this tick; nil inside a second, and where the weight changed in it.
 	Latency *Latencies
 	// Visits are users by conversion, at their age; Bad are those that did not convert.

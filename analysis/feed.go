@@ -85,7 +85,7 @@ func (a *Assessor) latency(t *Test, i int, b *Block) {
 }
 
 // users is what a block says of users, on a sticky route.
-func (a *Assessor) users(t *Test, i int, u *Users) {
+func (a *Assessor) users(t *Test, i int, u *metrics.Users) {
 	if u == nil {
 		return
 	}

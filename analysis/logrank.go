@@ -1,24 +1,10 @@
 package analysis
 
-import "math"
+import (
+	"math"
 
-// MaxComponents bounds how often in an attempt every user may be counted bad anew.
-const MaxComponents = 32
-
-// Sides are numbers of users by the backend they are on.
-type Sides struct {
-	Canary uint64 `json:"canary"`
-	Stable uint64 `json:"stable"`
-}
-
-// Users are what a block says of users on a sticky route, by class: 0 for those who never failed, else one more than the component in
-// which they failed last.
-type Users struct {
-	// Open components, from 1.
-	Open int
-	// Risk are the users of this epoch that were there during the block, Failed those of them that failed in it.
-	Risk, Failed [MaxComponents + 1]Sides
-}
+	"sluice/metrics"
+)
 
 // Rank is the safe log-rank test: given who is there, under the null the user who fails next is on the canary with the odds of its
 // users times rho. A user is bad once per component, so whatever a user's requests have in common does no harm (decision.md 1.i).
@@ -41,7 +27,7 @@ const (
 )
 
 // take is one block. ratio is the margin's own factor, for the gate; later is how many components are expected after the first.
-func (r *Rank) take(u *Users, ratio float64, later int, at *clock) {
+func (r *Rank) take(u *metrics.Users, ratio float64, later int, at *clock) {
 	r.open(u.Open, later)
 	r.begin(at.second, at.limit)
 	r.bet(u, ratio)
@@ -49,7 +35,7 @@ func (r *Rank) take(u *Users, ratio float64, later int, at *clock) {
 
 // open gives new components their stake, while there is any: the first most, the expected later ones even parts.
 func (r *Rank) open(n, later int) {
-	for len(r.Components) < min(n, MaxComponents) {
+	for len(r.Components) < min(n, metrics.MaxComponents) {
 		stake := rankFirst
 		if len(r.Components) > 0 {
 			stake = rankLater / float64(max(later, 1))
@@ -70,8 +56,8 @@ func (r *Rank) begin(second int64, limit float64) {
 }
 
 // bet looks at one block's users.
-func (r *Rank) bet(u *Users, ratio float64) {
-	var risk, failed Sides
+func (r *Rank) bet(u *metrics.Users, ratio float64) {
+	var risk, failed metrics.Sides
 	for j := range r.Components {
 		risk.Canary += u.Risk[j].Canary
 		risk.Stable += u.Risk[j].Stable
@@ -84,7 +70,7 @@ func (r *Rank) bet(u *Users, ratio float64) {
 	}
 }
 
-func (c *Component) bet(risk, failed Sides, rho, ratio float64) {
+func (c *Component) bet(risk, failed metrics.Sides, rho, ratio float64) {
 	s := float64(risk.Canary) / float64(risk.Canary+risk.Stable)
 	share := func(hazard float64) float64 { return hazard * s / (hazard*s + 1 - s) }
 	fc, fb := float64(failed.Canary), float64(failed.Stable)

@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"sluice/metrics"
 )
 
 // everyRule has one rule of each kind.
@@ -61,9 +63,9 @@ func fuzzed(data []byte, tick int64) (Block, int64, []byte) {
 		b.Firsts, b.Visits = pair(), pair()
 	}
 	if next()%3 == 0 {
-		u := &Users{Open: int(next() % 40)}
+		u := &metrics.Users{Open: int(next() % 40)}
 		for j := range 3 {
-			u.Risk[j], u.Failed[j] = Sides{next(), next()}, Sides{next(), next()}
+			u.Risk[j], u.Failed[j] = metrics.Sides{Canary: next(), Stable: next()}, metrics.Sides{Canary: next(), Stable: next()}
 		}
 		b.Users = u
 	}

@@ -4,6 +4,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"sluice/metrics"
 )
 
 // crowd is the users of a sticky route, each on one side for good, and what a table of keys would say of them.
@@ -16,7 +18,7 @@ type crowd struct {
 	first  []int64 // component of the first request
 	open   int
 	epoch  int64
-	users  Users
+	users  metrics.Users
 	firsts Pair
 	all    Pair
 }
@@ -41,7 +43,7 @@ func side[T any](canary bool, c, s *T) *T {
 
 // tick is 100 ms in which so many requests arrive, each of a random user.
 func (c *crowd) tick(requests float64) {
-	c.users.Failed, c.firsts, c.all, c.users.Open = [MaxComponents + 1]Sides{}, Pair{}, Pair{}, c.open
+	c.users.Failed, c.firsts, c.all, c.users.Open = [metrics.MaxComponents + 1]metrics.Sides{}, Pair{}, Pair{}, c.open
 	for range c.poisson(requests) {
 		c.request(c.IntN(len(c.canary)))
 	}
@@ -54,7 +56,7 @@ func (c *crowd) request(i int) {
 		t.Bad = 1
 	}
 	side(c.canary[i], &c.all.Canary, &c.all.Stable).add(t)
-	at := func(s *[MaxComponents + 1]Sides, class uint8) *uint64 {
+	at := func(s *[metrics.MaxComponents + 1]metrics.Sides, class uint8) *uint64 {
 		return side(c.canary[i], &s[class].Canary, &s[class].Stable)
 	}
 	if c.seen[i] != c.epoch {
@@ -79,7 +81,7 @@ func (c *crowd) moved() {
 
 func (c *crowd) newEpoch() {
 	c.epoch++
-	c.users.Risk = [MaxComponents + 1]Sides{}
+	c.users.Risk = [metrics.MaxComponents + 1]metrics.Sides{}
 }
 
 // strict rules have no margin, so that no luck is swallowed by it.
