@@ -277,7 +277,7 @@ func fixedShare(l *Latencies, t *odds, k int, w float64) (won float64) {
 			won += c * (t.log[k][i] - math.Log1p(w*(t.rho[k][i]-1)))
 		}
 		if b > 0 {
-			won -= b * math.Log1p(w*(t.rho[k][t.raised[i]]-1))
+			won -= b * math.Log1p(w*(t.rho[k][t.raised[i].to]-1))
 		}
 	}
 	return won

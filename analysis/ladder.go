@@ -11,11 +11,12 @@ import (
 // between the first and the last that is not 0.
 type ladder []float64
 
-func (l *ladder) add(i int, n float64) {
-	if len(*l) == 0 {
-		*l = make(ladder, numLadder)
+// made is the ladder with room for its numbers.
+func (l ladder) made() ladder {
+	if len(l) == 0 {
+		return make(ladder, numLadder)
 	}
-	(*l)[i] += n
+	return l
 }
 
 func (l ladder) scale(by float64) {
@@ -58,8 +59,9 @@ func (l *ladder) UnmarshalJSON(b []byte) error {
 		return fmt.Errorf("read latencies: buckets %d to %d of %d", in.From, in.From+len(in.N), numLadder)
 	}
 	*l = nil
-	for i, n := range in.N {
-		l.add(in.From+i, n)
+	if len(in.N) > 0 {
+		*l = l.made()
+		copy((*l)[in.From:], in.N)
 	}
 	return nil
 }
@@ -96,14 +98,20 @@ func (t *odds) make(model ladder) {
 // floor is the share that a bucket has where stable was never seen.
 const floor = 1e-8
 
-// smooth spreads each latency over its neighbours and leaves no bucket empty; it makes a distribution.
+// smooth makes a distribution of the model: the density at a bucket is that of its neighbourhood (not the counts: the buckets' widths leap by
+// two at each power of two, and odds made of such a leap would be flat there), and no bucket is empty.
 func smooth(model ladder, h *[numLadder]float64) {
-	for i := range badBucket {
-		lo, hi := max(0, i-spread), min(badBucket-1, i+spread)
+	for i := range badBucket - 1 {
+		lo, hi := max(0, i-spread), min(badBucket-2, i+spread)
+		n := 0.0
 		for j := lo; j <= hi; j++ {
-			h[j] += model[i] / float64(hi-lo+1)
+			n += model[j]
+		}
+		if n > 0 {
+			h[i] = n * (upperEdge(i) - lowerEdge(i)) / (upperEdge(hi) - lowerEdge(lo))
 		}
 	}
+	h[badBucket-1] = model[badBucket-1]
 	h[badBucket] = model[badBucket] + 0.5
 	sum := 0.0
 	for _, n := range h {

@@ -21,8 +21,9 @@ const MaxComponents = 32
 
 // Keys knows the users of a sticky route in one attempt: who was there in this epoch (a minute, or since the weight changed), and who has
 // failed. A user is a hash; a fixed table of words holds them, two words (16 bytes) for each user it was made for. Nobody waits and nothing is
-// allocated. Two users with the same place throw each other out, and whoever comes back is new: at as many users as it was made for, the
-// place is taken for two of five. The judge then sees some users twice, which costs little; a table for too few costs validity.
+// allocated. A user has one of eight places, a line of memory; where all are taken it throws out one who never failed, if there is one (2 % of
+// the lines overflow at as many users as the table was made for). Whoever was thrown out is new when it comes back: one who always fails
+// would then fail again and again, which is why those who failed stay. A table for too few users costs validity, not only power.
 //
 // The control plane, one goroutine, calls Epoch, Open and Patience; requests call Begin and End.
 type Keys struct {
@@ -129,18 +130,16 @@ func (k *Keys) Begin(hash uint64, s Side, at Instant) Trial {
 
 // touch puts the user among those at risk, once in an epoch.
 func (k *Keys) touch(hash uint64, s Side, now moment) (firstOfEpoch, firstOfComponent bool) {
-	word := &k.words[hash&uint64(len(k.words)-1)]
 	for {
-		old := word.Load()
+		word, old := k.find(hash, now)
 		class, component := uint8(0), uint8(0)
-		if old>>tagShift == hash>>tagShift && old != 0 {
+		firstOfEpoch = true
+		if is(old, hash) {
 			class, component = uint8(old&classMask), uint8(old>>classBits)
-			if uint16(old>>epochShift) == uint16(now.epoch) && component == now.open {
+			firstOfEpoch = uint16(old>>epochShift) != uint16(now.epoch)
+			if !firstOfEpoch && component == now.open {
 				return false, false
 			}
-			firstOfEpoch = uint16(old>>epochShift) != uint16(now.epoch)
-		} else {
-			firstOfEpoch = true
 		}
 		if !word.CompareAndSwap(old, pack(hash, now, now.open, class)) {
 			continue
@@ -151,6 +150,32 @@ func (k *Keys) touch(hash uint64, s Side, now moment) (firstOfEpoch, firstOfComp
 		return firstOfEpoch, component != now.open
 	}
 }
+
+// places of a user: a line of memory.
+const places = 8
+
+// find is the user's word, or the one that it may take: the first free one, so that two requests of a new user try the same; else that of
+// someone who never failed, best one from an earlier epoch.
+func (k *Keys) find(hash uint64, now moment) (word *atomic.Uint64, old uint64) {
+	line := k.words[hash*places&uint64(len(k.words)-1):][:places]
+	taken := -1
+	for i := range line {
+		v := line[i].Load()
+		if v == 0 || is(v, hash) {
+			return &line[i], v
+		}
+		switch {
+		case v&classMask != 0:
+		case taken < 0 || uint16(v>>epochShift) != uint16(now.epoch):
+			taken = i
+		}
+	}
+	taken = max(taken, 0)
+	return &line[taken], line[taken].Load()
+}
+
+// is says whether a word in use is the user's.
+func is(word, hash uint64) bool { return word != 0 && word>>tagShift == hash>>tagShift }
 
 func pack(hash uint64, now moment, component, class uint8) uint64 {
 	return hash>>tagShift<<tagShift | uint64(uint16(now.epoch))<<epochShift | uint64(component)<<classBits | uint64(class)
@@ -175,11 +200,10 @@ func (k *Keys) fail(t Trial) {
 	if now.generation != t.generation {
 		return
 	}
-	word := &k.words[t.hash&uint64(len(k.words)-1)]
 	for {
-		old := word.Load()
+		word, old := k.find(t.hash, now)
 		class := uint8(old & classMask)
-		if old>>tagShift != t.hash>>tagShift || old == 0 || class >= now.open {
+		if !is(old, t.hash) || class >= now.open {
 			return // thrown out, or has failed already
 		}
 		if !word.CompareAndSwap(old, pack(t.hash, now, uint8(old>>classBits), now.open)) {
