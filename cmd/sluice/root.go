@@ -86,7 +86,7 @@ func newRoot(c console) (root *cobra.Command, began *bool) {
 	root.SetErr(c.err)
 	root.AddCommand(
 		newRun(c), newDemo(c),
-		newValidate(c), newExplain(c), newStatus(c), newRollout(c), newHistory(c), newReload(c), newHealthcheck(c), newVersion(c),
+		newValidate(c), newExplain(c), newStatus(c), newRollout(c), newHistory(c), newReload(c), newHealthcheck(c), newBench(c), newVersion(c),
 	)
 	root.AddCommand(newShortcuts(c)...)
 	return root, began
