@@ -15,7 +15,10 @@ type Assessor struct {
 	clock   clock
 	odds    []tables
 	shown   []shown
-	report  Report
+	// stepBegan is the first tick of the windows.
+	stepBegan int64
+	seen      bool
+	report    Report
 }
 
 // Now is what the plan asks for at the moment of a look.
@@ -87,9 +90,10 @@ func (a *Assessor) take(s *State, b *Block) {
 	}
 	if b.Step != s.Step {
 		s.Steps++
-		for i := range a.shown {
-			a.shown[i] = shown{}
-		}
+		clear(a.shown)
+	}
+	if b.Step != s.Step || !a.seen {
+		a.stepBegan, a.seen = first, true
 	}
 	s.Weight, s.Step, s.Last = b.Weight, b.Step, b.Tick
 	a.at(s, b.Tick)

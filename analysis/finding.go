@@ -1,5 +1,7 @@
 package analysis
 
+import "time"
+
 // The standings of a check against stable.
 const (
 	ProvenWorse  = "proven worse"
@@ -51,6 +53,8 @@ type Report struct {
 	StableUnhealthy bool
 	// RequestsNeeded is about how many more canary requests the step needs, if the canary is as good as stable.
 	RequestsNeeded uint64
+	// TimeNeeded is how long these take at the step's rate so far; 0 where none came.
+	TimeNeeded time.Duration
 	// Faults are the blocks of this look that were not used, LastFault says why.
 	Faults    int
 	LastFault string

@@ -8,7 +8,7 @@ import (
 // judge fills the report from the evidence and the windows.
 func (a *Assessor) judge(s *State, now Now) {
 	r := &a.report
-	r.Failed, r.Pass, r.StableUnhealthy, r.RequestsNeeded = -1, true, false, 0
+	r.Failed, r.Pass, r.StableUnhealthy, r.RequestsNeeded, r.TimeNeeded = -1, true, false, 0, 0
 	for i := range s.Tests {
 		t, f := &s.Tests[i], &r.Findings[i]
 		e := a.weigh(t, i)
@@ -21,8 +21,19 @@ func (a *Assessor) judge(s *State, now Now) {
 			r.Failed = i
 		}
 		r.StableUnhealthy = r.StableUnhealthy || e.shared
-		r.RequestsNeeded = max(r.RequestsNeeded, a.neededBy(t, i, now))
+		need := a.neededBy(t, i, now)
+		r.RequestsNeeded = max(r.RequestsNeeded, need)
+		r.TimeNeeded = max(r.TimeNeeded, a.timeFor(need, i, s))
 	}
+}
+
+// timeFor is how long so many more of rule i's canary requests take.
+func (a *Assessor) timeFor(requests uint64, i int, s *State) time.Duration {
+	seen, ticks := a.shown[i].judged.N, s.Last-a.stepBegan+1
+	if requests == 0 || seen == 0 || ticks <= 0 {
+		return 0
+	}
+	return time.Duration(min(float64(requests)/float64(seen)*float64(ticks)*1e9/ticksASecond, 1e18))
 }
 
 // neededBy is how many more canary requests rule i needs at the present share.
