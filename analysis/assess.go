@@ -1,0 +1,128 @@
+package analysis
+
+import (
+	"math"
+	"time"
+)
+
+// Assessor judges the attempts of one rollout by its rules. It holds tables and the windows that are shown, all of which can be made again;
+// the evidence is in the State. It is for one goroutine.
+type Assessor struct {
+	rules   Rules
+	how     []how
+	needs   []thresholds
+	digests []string
+	clock   clock
+	odds    []tables
+	shown   []shown
+	// stepBegan is the first tick of the windows.
+	stepBegan int64
+	seen      bool
+	report    Report
+}
+
+// Now is what the plan asks for at the moment of a look.
+type Now struct {
+	Step        int
+	Next        uint16 // the weight after the step, 0 where nothing is to be proven for it
+	MinRequests uint64
+}
+
+// New makes an Assessor.
+func New(r Rules) *Assessor {
+	a := &Assessor{rules: r, needs: r.share(), odds: make([]tables, len(r.Rules)), shown: make([]shown, len(r.Rules))}
+	limit := -math.Log(r.alpha()) / 2
+	seconds := max(r.Duration, time.Minute).Seconds()
+	later := max(r.Steps-1, 1)
+	a.clock = clock{limit: limit, plan: later, perNew: stepStake / float64(later), perSec: (1 - lump - stepStake) / seconds}
+	for i := range r.Rules {
+		c := &r.Rules[i]
+		a.digests = append(a.digests, c.digest(r.Sticky))
+		a.how = append(a.how, r.use(i))
+		if c.Metric == Latency {
+			a.odds[i].prepare(c, r.compares(i))
+		}
+	}
+	a.report.Findings = make([]Finding, len(r.Rules))
+	return a
+}
+
+// use is what rule i's trials are for.
+func (r *Rules) use(i int) how {
+	c := &r.Rules[i]
+	h := how{limited: c.limited(), limit: c.limit(), grid: errorOdds}
+	if c.Metric == Conversions {
+		h.grid = conversionOdds
+	}
+	h.sticky = r.Sticky && c.Metric == ErrorRate
+	h.compare = r.compares(i) && c.Metric != Latency && !h.sticky
+	h.margin, h.fixed = c.margin()
+	return h
+}
+
+// Assess adds blocks, the oldest first, to the evidence, and says what the rules make of it all. It is a pure function of its arguments but
+// for the windows, which hold what this Assessor has seen since the step began; it changes only s. The report is overwritten by the next.
+func (a *Assessor) Assess(s *State, blocks []Block, now Now) *Report {
+	a.fit(s)
+	a.report.Faults, a.report.LastFault = 0, ""
+	for i := range blocks {
+		b := &blocks[i]
+		if fault := b.fault(s); fault != "" {
+			a.report.Faults, a.report.LastFault = a.report.Faults+1, fault
+			continue
+		}
+		a.take(s, b)
+	}
+	a.judge(s, now)
+	return &a.report
+}
+
+// take is one block.
+func (a *Assessor) take(s *State, b *Block) {
+	first := b.Tick - b.length() + 1
+	if !s.Begun {
+		s.Begun, s.First, s.Weight, s.Step, s.Steps = true, first, b.Weight, b.Step, 1
+	}
+	moved := b.Weight != s.Weight
+	if moved { // a block never spans two weights
+		a.at(s, s.Last)
+		a.close(s)
+	}
+	if b.Step != s.Step {
+		s.Steps++
+		clear(a.shown)
+	}
+	if b.Step != s.Step || !a.seen {
+		a.stepBegan, a.seen = first, true
+	}
+	s.Weight, s.Step, s.Last = b.Weight, b.Step, b.Tick
+	a.at(s, b.Tick)
+	for i := range s.Tests {
+		a.prove(&s.Tests[i], i, b)
+		a.test(s, i, b)
+		s.Tests[i].look(&a.how[i], &a.needs[i], a.clock.limit)
+	}
+}
+
+// at sets the clock. A process never looks at a second that is over, so a block that closes late bets in the second of its close.
+func (a *Assessor) at(s *State, tick int64) {
+	a.clock.second, a.clock.steps, a.clock.alone = floorDiv(tick, ticksASecond), s.Steps, s.Weight == 10000
+}
+
+func floorDiv(n, d int64) int64 {
+	q := n / d
+	if n%d < 0 {
+		q--
+	}
+	return q
+}
+
+// close ends the open block of every test.
+func (a *Assessor) close(s *State) {
+	for i := range s.Tests {
+		if t := s.Tests[i].Trials; t != nil && t.Open.Canary.N+t.Open.Stable.N+t.OpenJudged.N > 0 {
+			t.bet(&a.how[i], &a.clock)
+			s.Tests[i].look(&a.how[i], &a.needs[i], a.clock.limit)
+		}
+	}
+}

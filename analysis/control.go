@@ -1,0 +1,50 @@
+package analysis
+
+// Control runs the rules on stable's own traffic, of which a part plays the canary, for as long as the process lives: the two are the same
+// version, so evidence here says that the assumptions do not hold for this traffic (users behind one key, failures in bursts). Its largest
+// evidence of the last day is published; over 20 it is worth a look, over the rollback threshold it would have been a false rollback.
+//
+// It is for one goroutine. The parts must be drawn as the canary is: by user on sticky routes, by request elsewhere.
+type Control struct {
+	a     *Assessor
+	s     State
+	began int64
+	hours [24]float64
+	hour  int64
+}
+
+const ticksAnHour = 3600 * ticksASecond
+
+// NewControl makes a control with an attempt's rules.
+func NewControl(r Rules) *Control { return &Control{a: New(r), began: -1} }
+
+// Add takes in blocks whose canary is the part that plays it. Each day is an attempt of its own, and each that is rolled back.
+func (c *Control) Add(blocks []Block) {
+	for i := range blocks {
+		b := &blocks[i]
+		if c.began < 0 || b.Tick-c.began >= int64(len(c.hours))*ticksAnHour {
+			c.began, c.s = b.Tick, State{}
+		}
+		r := c.a.Assess(&c.s, blocks[i:i+1], Now{Step: b.Step})
+		for hour := b.Tick / ticksAnHour; c.hour < hour; {
+			c.hour = max(c.hour+1, hour-int64(len(c.hours)))
+			c.hours[c.hour%int64(len(c.hours))] = 0
+		}
+		for j := range r.Findings {
+			most := &c.hours[c.hour%int64(len(c.hours))]
+			*most = max(*most, r.Findings[j].Evidence)
+		}
+		if r.Failed >= 0 {
+			c.began, c.s = b.Tick, State{}
+		}
+	}
+}
+
+// Max is the largest evidence of the last 24 hours, 0 before there is any.
+func (c *Control) Max() float64 {
+	most := 0.0
+	for _, e := range c.hours {
+		most = max(most, e)
+	}
+	return most
+}

@@ -1,0 +1,119 @@
+package analysis
+
+import (
+	"time"
+
+	"sluice/metrics"
+)
+
+// prove begins the proof that the next step's harm is bounded, anew for each step.
+func (a *Assessor) prove(t *Test, i int, b *Block) {
+	c := &a.rules.Rules[i]
+	if t.Trials == nil || c.Metric != ErrorRate || a.rules.BlastRadius <= 0 {
+		return
+	}
+	l := a.harmLine(c, b.Next)
+	if b.Next > 0 && (!t.Trials.HasHarm || t.Trials.HarmStep != b.Step || t.Trials.HarmLine != l) {
+		t.Trials.Harm = newProcess(1)
+		t.Trials.HarmStep, t.Trials.HarmLine = b.Step, l
+	}
+	t.Trials.HasHarm = b.Next > 0
+}
+
+// harmLine is p_c = R p_b + min(B / next weight, maxIncrease).
+func (a *Assessor) harmLine(c *Rule, next uint16) line {
+	m, fixed := c.margin()
+	d := a.rules.BlastRadius / (float64(max(next, 1)) / 10000)
+	if fixed && m.D > 0 {
+		d = min(d, m.D)
+	}
+	return line{R: m.R, D: d}
+}
+
+// test feeds one rule with a block.
+func (a *Assessor) test(s *State, i int, b *Block) {
+	t, c, w := &s.Tests[i], &a.rules.Rules[i], &a.shown[i]
+	switch c.Metric {
+	case ErrorRate:
+		w.pair.add(b.Drawn)
+		w.judged.add(b.Judged)
+		pair, judged := b.Drawn, b.Judged
+		if a.rules.Sticky {
+			pair, judged = b.Firsts, b.Firsts.Canary
+			a.users(t, i, b.Users)
+		}
+		a.trials(t, i, pair, judged, b.Tick, b.length())
+	case Conversions:
+		w.pair.add(b.Visits)
+		w.judged.add(b.Visits.Canary)
+		a.trials(t, i, b.Visits, b.Visits.Canary, b.Tick, b.length())
+	case Latency:
+		if b.Latency != nil && b.Tick-s.First >= int64(a.rules.Warmup/(100*time.Millisecond)) {
+			a.latency(t, i, b)
+		}
+	}
+}
+
+func (a *Assessor) trials(t *Test, i int, p Pair, judged Tally, tick, length int64) {
+	if t.Trials.add(p, judged, tick, length) {
+		t.Trials.bet(&a.how[i], &a.clock)
+	}
+}
+
+// latency is one second of arrivals.
+func (a *Assessor) latency(t *Test, i int, b *Block) {
+	c, l := &a.rules.Rules[i], b.Latency
+	a.shown[i].latency(l)
+	for _, o := range []struct {
+		order *Order
+		odds  *odds
+	}{{t.Order, a.odds[i].compare}, {t.LimitOrder, a.odds[i].limit}} {
+		if o.order != nil {
+			a.clock.begin(&o.order.W, slower)
+			o.order.look(l, o.odds, a.clock.second)
+		}
+	}
+	limit := time.Duration(c.Max * float64(time.Millisecond))
+	if t.Mean != nil {
+		a.clock.begin(t.Mean, meanBets)
+		t.Mean.above(&l.Judged.Good, float64(limit))
+	}
+	if t.Trials != nil {
+		pair := Pair{Canary: l.Canary.above(limit), Stable: l.Stable.above(limit)}
+		a.trials(t, i, pair, l.Judged.above(limit), b.Tick, ticksASecond)
+	}
+}
+
+// users is what a block says of users, on a sticky route.
+func (a *Assessor) users(t *Test, i int, u *metrics.Users) {
+	if u == nil {
+		return
+	}
+	later := a.clock.plan + int(a.rules.Duration/(10*time.Minute))
+	if t.Rank != nil {
+		m := t.Trials.margin(&a.how[i])
+		if t.Rank.Rho == 0 {
+			t.Rank.Rho = m.R + m.D/t.Trials.Learned.rate()
+		}
+		t.Rank.take(u, m.R, later, &a.clock)
+	}
+	if t.LimitRank != nil {
+		t.LimitRank.Rho = 1
+		t.LimitRank.take(u, 1, later, &a.clock)
+	}
+}
+
+// shown is the window of one rule since the step began.
+type shown struct {
+	pair           Pair
+	judged         Tally
+	canary, stable metrics.Histogram
+	cached         cached
+}
+
+func (w *shown) latency(l *Latencies) {
+	w.canary.Add(&l.Judged.Good)
+	w.stable.Add(&l.Stable.Good)
+	w.judged.add(Tally{N: l.Judged.N(), Bad: l.Judged.Bad})
+	w.pair.add(Pair{Canary: Tally{N: l.Canary.N(), Bad: l.Canary.Bad}, Stable: Tally{N: l.Stable.N(), Bad: l.Stable.Bad}})
+}

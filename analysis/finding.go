@@ -1,0 +1,61 @@
+package analysis
+
+import "time"
+
+// The standings of a check against stable.
+const (
+	ProvenWorse  = "proven worse"
+	NotDecided   = "not decided"
+	ProvenWithin = "proven within"
+)
+
+// Finding is a verdict with its evidence.
+type Finding struct {
+	Verdict
+	// Evidence is the e-value nearest to its EvidenceLimit of those of the check: an equally good canary would show as much in at most 1 of
+	// Evidence rollouts.
+	Evidence      float64 `json:"evidence"`
+	EvidenceLimit float64 `json:"evidenceLimit"`
+	// HarmUpper is, in percentage points, how much worse than stable the canary's rate may still be (95 %); HarmLimit is what the next step
+	// allows. Both are 0 where nothing is to be proven.
+	HarmUpper float64 `json:"harmUpper,omitempty"`
+	HarmLimit float64 `json:"harmLimit,omitempty"`
+	// Low and High enclose the canary's rate, in Unit (95 %, at any time).
+	Low  float64 `json:"low,omitempty"`
+	High float64 `json:"high,omitempty"`
+	// Line is the largest rate that is within the margin of stable's, in percent.
+	Line     float64 `json:"line,omitempty"`
+	Standing string  `json:"standing"`
+	// OverLimit says that it was the absolute limit that failed.
+	OverLimit bool `json:"overLimit,omitempty"`
+	// Reason is why the numbers are insufficient.
+	Reason string `json:"reason,omitempty"`
+}
+
+// The reasons of an insufficient verdict.
+const (
+	ReasonRequests  = "requests"             // fewer than minRequests
+	ReasonEvidence  = "evidence"             // the harm of the next step is not bounded yet
+	ReasonDoubt     = "doubt"                // some evidence against the canary, not enough to roll back
+	ReasonLimit     = "limit"                // above the absolute limit, not proven
+	ReasonNoStable  = "no stable traffic"    // nothing to compare with
+	ReasonUnhealthy = "stable breaks it too" // the limit, not the canary
+)
+
+// Report is what the rules say after a look.
+type Report struct {
+	Findings []Finding
+	// Failed is the finding that rolls back, -1 if none does.
+	Failed int
+	// Pass says that every check that decides passes: the step is proven, its hold aside.
+	Pass bool
+	// StableUnhealthy says that stable breaks an absolute limit too.
+	StableUnhealthy bool
+	// RequestsNeeded is about how many more canary requests the step needs, if the canary is as good as stable.
+	RequestsNeeded uint64
+	// TimeNeeded is how long these take at the step's rate so far; 0 where none came.
+	TimeNeeded time.Duration
+	// Faults are the blocks of this look that were not used, LastFault says why.
+	Faults    int
+	LastFault string
+}

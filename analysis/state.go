@@ -1,0 +1,161 @@
+package analysis
+
+import "slices"
+
+// evidenceFormat of State.
+const evidenceFormat = 1
+
+// State is the evidence of one attempt: plain data that is kept, as JSON, over restarts and reloads. Evidence runs on over steps and is never
+// reset upward. The windows that are shown (values, samples) are not in it: they begin anew.
+type State struct {
+	Format int `json:"format"`
+	// Last is the newest tick that was judged, First the attempt's first.
+	Last  int64 `json:"last"`
+	First int64 `json:"first"`
+	Begun bool  `json:"begun"`
+	// Weight and Step of the newest block. Steps were begun in all, repeats included.
+	Weight uint16 `json:"weight"`
+	Step   int    `json:"step"`
+	Steps  int    `json:"steps"`
+	// Tests in the order of the rules.
+	Tests []Test `json:"tests"`
+}
+
+// Test is the evidence of one rule.
+type Test struct {
+	Name string `json:"name"`
+	// Digest says which rule this is evidence for.
+	Digest string `json:"digest"`
+	// Trials of good or bad, Order of whole distributions, Mean of an absolute limit to a mean; Rank and LimitRank by user on sticky routes.
+	Trials     *Trials  `json:"trials,omitempty"`
+	Order      *Order   `json:"order,omitempty"`
+	Mean       *Process `json:"mean,omitempty"`
+	LimitOrder *Order   `json:"limitOrder,omitempty"`
+	Rank       *Rank    `json:"rank,omitempty"`
+	LimitRank  *Rank    `json:"limitRank,omitempty"`
+	// Crossed says which evidence reached its threshold, at any look: it stays.
+	Crossed string `json:"crossed,omitempty"`
+	// At is the evidence and its threshold, as logarithms, of the look at which it crossed.
+	At      float64 `json:"at,omitempty"`
+	AtLimit float64 `json:"atLimit,omitempty"`
+}
+
+// What crossed.
+const (
+	crossedMargin = "margin"
+	crossedLimit  = "limit"
+)
+
+// look latches the evidence that has reached its threshold: it is looked at after every block, though verdicts may be asked for less often.
+func (t *Test) look(h *how, need *thresholds, limit float64) {
+	if t.Crossed != "" {
+		return
+	}
+	if e, ok := t.margin(h, limit); ok && e >= need.compare {
+		t.Crossed, t.At, t.AtLimit = crossedMargin, e, need.compare
+	}
+	if e, _, ok := t.limit(h, limit); ok && e >= need.limit {
+		t.Crossed, t.At, t.AtLimit = crossedLimit, e, need.limit
+	}
+}
+
+// margin is the logarithm of the evidence that the canary is beyond its margin; ok says that there is a comparison.
+func (t *Test) margin(h *how, limit float64) (logE float64, ok bool) {
+	switch {
+	case t.Order != nil:
+		return t.Order.W.logE(len(slower.theta), limit), true
+	case t.Rank != nil:
+		return t.Rank.logE(limit), true
+	case h.compare:
+		return t.Trials.Compare.logE(len(h.grid.theta), limit), true
+	}
+	return 0, false
+}
+
+// limit is the logarithm of the evidence that the canary, and not all, is over the absolute limit: the smaller of the evidence over it and
+// of the evidence that it is worse than stable. over is the first alone.
+func (t *Test) limit(h *how, limit float64) (logE, over float64, ok bool) {
+	switch {
+	case !h.limited:
+		return 0, 0, false
+	case t.Mean != nil:
+		over = t.Mean.logE(len(meanBets.theta), limit)
+		return min(over, t.LimitOrder.W.logE(len(slower.theta), limit)), over, true
+	}
+	over = t.Trials.Over.logE(len(h.grid.theta), limit)
+	if t.LimitRank != nil {
+		return min(over, t.LimitRank.logE(limit)), over, true
+	}
+	return min(over, t.Trials.Worse.logE(len(h.grid.theta), limit)), over, true
+}
+
+// Clone is a copy that shares nothing.
+func (s *State) Clone() State {
+	c := *s
+	c.Tests = slices.Clone(s.Tests)
+	for i := range c.Tests {
+		t := &c.Tests[i]
+		t.Trials, t.Mean = copied(t.Trials), copied(t.Mean)
+		t.Order, t.LimitOrder = t.Order.clone(), t.LimitOrder.clone()
+		t.Rank, t.LimitRank = t.Rank.clone(), t.LimitRank.clone()
+	}
+	return c
+}
+
+func (o *Order) clone() *Order {
+	if o = copied(o); o != nil {
+		o.Learned, o.Model = slices.Clone(o.Learned), slices.Clone(o.Model)
+	}
+	return o
+}
+
+func (r *Rank) clone() *Rank {
+	if r = copied(r); r != nil {
+		r.Components = slices.Clone(r.Components)
+	}
+	return r
+}
+
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}
+
+// Fold gives up all bets and goes on with the cash alone: after a stop that may have lost evidence against the bets. To keep them would be to
+// lose the losing seconds.
+func (s *State) Fold() {
+	for i := range s.Tests {
+		s.Tests[i].fold()
+	}
+}
+
+func (t *Test) fold() {
+	for _, p := range t.processes() {
+		p.fold(p)
+	}
+	for _, r := range []*Rank{t.Rank, t.LimitRank} {
+		if r != nil {
+			*r = Rank{Cash: r.Cash, Rho: r.Rho}
+		}
+	}
+	if t.Trials != nil {
+		t.Trials.HasHarm, t.Trials.Harm = false, newProcess(1) // a proof begins anew at 1, as at a new step
+		t.Trials.HarmStep = 0
+	}
+}
+
+func (t *Test) processes() (all []*Process) {
+	if t.Trials != nil {
+		all = append(all, &t.Trials.Compare, &t.Trials.Over, &t.Trials.Worse)
+	}
+	if t.Order != nil {
+		all = append(all, &t.Order.W)
+	}
+	if t.Mean != nil {
+		all = append(all, t.Mean, &t.LimitOrder.W)
+	}
+	return all
+}

@@ -1,0 +1,181 @@
+package analysis
+
+import (
+	"math"
+	"time"
+)
+
+// judge fills the report from the evidence and the windows.
+func (a *Assessor) judge(s *State, now Now) {
+	r := &a.report
+	r.Failed, r.Pass, r.StableUnhealthy, r.RequestsNeeded, r.TimeNeeded = -1, true, false, 0, 0
+	for i := range s.Tests {
+		t, f := &s.Tests[i], &r.Findings[i]
+		e := a.weigh(t, i)
+		a.find(f, s, i, now, &e)
+		if f.DryRun {
+			continue
+		}
+		r.Pass = r.Pass && f.Verdict.Verdict == Pass
+		if f.Verdict.Verdict == Fail && r.Failed < 0 {
+			r.Failed = i
+		}
+		r.StableUnhealthy = r.StableUnhealthy || e.shared
+		need := a.neededBy(t, i, now)
+		r.RequestsNeeded = max(r.RequestsNeeded, need)
+		r.TimeNeeded = max(r.TimeNeeded, a.timeFor(need, i, s))
+	}
+}
+
+// timeFor is how long so many more of rule i's canary requests take.
+func (a *Assessor) timeFor(requests uint64, i int, s *State) time.Duration {
+	seen, ticks := a.shown[i].judged.N, s.Last-a.stepBegan+1
+	if requests == 0 || seen == 0 || ticks <= 0 {
+		return 0
+	}
+	return time.Duration(min(float64(requests)/float64(seen)*float64(ticks)*1e9/ticksASecond, 1e18))
+}
+
+// neededBy is how many more canary requests rule i needs at the present share.
+func (a *Assessor) neededBy(t *Test, i int, now Now) uint64 {
+	w := &a.shown[i]
+	need := uint64(0)
+	if least := max(now.MinRequests, 1); w.judged.N < least {
+		need = least - w.judged.N
+	}
+	if t.Trials != nil && w.pair.Canary.N+w.pair.Stable.N > 0 {
+		need = max(need, t.Trials.needed(w.pair.share()))
+	}
+	return need
+}
+
+// find is the finding of one rule.
+func (a *Assessor) find(f *Finding, s *State, i int, now Now, e *weights) {
+	t, c, h, w := &s.Tests[i], &a.rules.Rules[i], &a.how[i], &a.shown[i]
+	*f = Finding{Verdict: Verdict{
+		Name: c.Name, Metric: c.Metric, Unit: "percent", DryRun: c.DryRun, Limit: c.Max,
+		Samples: w.judged.N, StableSamples: w.pair.Stable.N, Bad: w.judged.Bad, StableBad: w.pair.Stable.Bad,
+	}}
+	a.values(f, c, w)
+	f.Evidence, f.EvidenceLimit = math.Exp(min(e.show, 700)), math.Exp(e.need)
+	if h.compare || t.Rank != nil {
+		if t.Trials.Frozen {
+			f.Line = 100 * t.Trials.Margin.at(w.pair.Stable.rate())
+		}
+	}
+	proven := a.proof(f, t, w, now)
+	over := c.HasMax && f.Value > c.Max || c.HasMin && f.Value < c.Min
+	switch {
+	case t.Crossed != "":
+		f.Verdict.Verdict, f.Standing, f.OverLimit = Fail, ProvenWorse, t.Crossed == crossedLimit
+	case w.judged.N < max(now.MinRequests, 1):
+		f.Verdict.Verdict, f.Reason = Insufficient, ReasonRequests
+	case e.shared:
+		f.Verdict.Verdict, f.Reason = Insufficient, ReasonUnhealthy
+	case over:
+		f.Verdict.Verdict, f.Reason = Insufficient, ReasonLimit
+	case !c.Alone && w.pair.Stable.N == 0 && !a.clock.alone:
+		f.Verdict.Verdict, f.Reason = Insufficient, ReasonNoStable
+	case max(e.margin, e.limit) >= logAcceptance:
+		f.Verdict.Verdict, f.Reason = Insufficient, ReasonDoubt
+	case !proven:
+		f.Verdict.Verdict, f.Reason = Insufficient, ReasonEvidence
+	default:
+		f.Verdict.Verdict, f.Standing = Pass, ProvenWithin
+	}
+	if f.Standing == "" || f.Standing == ProvenWithin && f.HarmLimit == 0 {
+		f.Standing = NotDecided
+	}
+}
+
+// weights are the logarithms of a rule's evidence.
+type weights struct {
+	margin, limit float64
+	show, need    float64 // of the two, the one that is nearer to its threshold, or that crossed it
+	shared        bool    // the limit is broken beyond doubt, and by stable too: nobody may blame the canary
+}
+
+func (a *Assessor) weigh(t *Test, i int) (e weights) {
+	h, need := &a.how[i], &a.needs[i]
+	margin, compared := t.margin(h, a.clock.limit)
+	limit, over, limited := t.limit(h, a.clock.limit)
+	e = weights{margin: margin, limit: limit, show: margin, need: need.compare}
+	if limited && (!compared || limit-need.limit > margin-need.compare) {
+		e.show, e.need = limit, need.limit
+	}
+	if t.Crossed != "" {
+		e.show, e.need = t.At, t.AtLimit
+	}
+	e.shared = limited && t.Trials != nil && over >= need.limit && limit < need.limit && t.Trials.Lately.present() > h.limit
+	return e
+}
+
+// proof says whether the next step's harm is bounded, and by how much.
+func (a *Assessor) proof(f *Finding, t *Test, w *shown, now Now) bool {
+	tr := t.Trials
+	if tr == nil || now.Next == 0 || a.rules.BlastRadius <= 0 || f.Metric != ErrorRate {
+		return true
+	}
+	if !tr.HasHarm || tr.HarmStep != now.Step {
+		return false
+	}
+	proven := tr.Harm.logE(len(harmless.theta), harmCap) >= logAcceptance
+	f.HarmLimit = 100 * tr.HarmLine.D
+	f.HarmUpper = 100 * w.cached.harm
+	if proven {
+		f.HarmUpper = min(f.HarmUpper, f.HarmLimit)
+	}
+	return proven
+}
+
+// cached are figures for people, made once a second: they take longer than the judging.
+type cached struct {
+	n              uint64
+	second         int64
+	low, high      float64
+	harm           float64
+	value, compare float64
+}
+
+// values fills in what is shown of the step so far.
+func (a *Assessor) values(f *Finding, c *Rule, w *shown) {
+	if w.cached.n != w.judged.N && (w.cached.second != a.clock.second || w.cached.n == 0) {
+		w.cached = cached{n: w.judged.N, second: a.clock.second}
+		w.cached.low, w.cached.high = interval(w.judged, 0.05)
+		w.cached.harm = harmUpper(w.pair, ratioOf(c))
+		if c.Metric == Latency {
+			w.cached.value, w.cached.compare = c.read(w)
+		}
+	}
+	switch c.Metric {
+	case Latency:
+		f.Unit, f.Value, f.StableValue = "ms", w.cached.value, w.cached.compare
+		return
+	case Conversions:
+		f.Value, f.StableValue = 100*(1-w.judged.rate()), 100*(1-w.pair.Stable.rate())
+		f.Limit = c.Min
+		f.Low, f.High = 100*(1-w.cached.high), 100*(1-w.cached.low)
+	default:
+		f.Value, f.StableValue = 100*w.judged.rate(), 100*w.pair.Stable.rate()
+		f.Low, f.High = 100*w.cached.low, 100*w.cached.high
+	}
+}
+
+func ratioOf(c *Rule) float64 {
+	m, _ := c.margin()
+	return m.R
+}
+
+// read is the quantile or mean of what ended well, on both sides, in milliseconds.
+func (r *Rule) read(w *shown) (canary, stable float64) {
+	if r.Quantile == 0 {
+		return milliseconds(w.canary.Mean()), milliseconds(w.stable.Mean())
+	}
+	at := func(d time.Duration) float64 {
+		if v := milliseconds(d); !r.HasMax || v <= r.Max || bucketOf(d) != bucketOf(time.Duration(r.Max*float64(time.Millisecond))) {
+			return v
+		}
+		return r.Max // in the limit's own bucket: not known to be above
+	}
+	return at(w.canary.Quantile(r.Quantile)), at(w.stable.Quantile(r.Quantile))
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sluice/bench/decision"
+)
+
+func newBench(c console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Benchmarks that anyone can run again",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newBenchDecision(c))
+	return cmd
+}
+
+// decisionBench is what `bench decision` was asked for.
+type decisionBench struct {
+	runs, controls   int
+	seed             uint64
+	scenario, policy string
+	format, plot     string
+}
+
+func newBenchDecision(c console) *cobra.Command {
+	var b decisionBench
+	cmd := &cobra.Command{
+		Use:   "decision",
+		Short: "How often is a good canary rolled back, and what does a bad one cost?",
+		Long: "Plays seeded, simulated rollouts against Sluice's judge and against other tools' rules, reimplemented from their documents. The same\n" +
+			"seed gives the same numbers everywhere. Nothing is sent over the network.",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return b.run(c) },
+	}
+	f := cmd.Flags()
+	f.IntVar(&b.runs, "runs", 100, "runs of each policy in each scenario")
+	f.IntVar(&b.controls, "controls", 0, "short attempts with two equal versions, for the rate of false rollbacks; 10000 take a minute or two")
+	f.Uint64Var(&b.seed, "seed", 1, "of the first run; each run has its own")
+	f.StringVar(&b.scenario, "scenario", "", "only scenarios whose name has this in it, such as S2")
+	f.StringVar(&b.policy, "policy", "", "only policies whose name has this in it, such as Sluice")
+	f.StringVarP(&b.format, "output", "o", "table", "table or json")
+	f.StringVar(&b.plot, "plot", "", "write the plot of the scenarios at 1000 requests a second to this file, as SVG")
+	perCall(cmd, "runs", "controls", "seed", "scenario", "policy", "plot")
+	return cmd
+}
+
+func (b *decisionBench) run(c console) error {
+	if b.format != "table" && b.format != "json" {
+		return withCode(exitUsage, "--output=%q: want table or json", b.format)
+	}
+	if b.runs < 1 || b.controls < 0 {
+		return withCode(exitUsage, "--runs=%d, --controls=%d: want at least 1 run and no negative number", b.runs, b.controls)
+	}
+	bench := decision.Bench{Runs: b.runs, Seed: b.seed, Progress: func(policy, scenario string, took time.Duration) {
+		_, _ = fmt.Fprintf(c.err, "%s: %s, %s\n", policy, scenario, took.Round(time.Millisecond))
+	}}
+	for _, s := range decision.Scenarios() {
+		if strings.Contains(s.Name, b.scenario) {
+			bench.Scenarios = append(bench.Scenarios, s)
+		}
+	}
+	for _, m := range decision.Makers() {
+		if strings.Contains(m.Name, b.policy) {
+			bench.Policies = append(bench.Policies, m)
+		}
+	}
+	if len(bench.Scenarios) == 0 || len(bench.Policies) == 0 {
+		return withCode(exitUsage, "--scenario=%q, --policy=%q: nothing has both in its name", b.scenario, b.policy)
+	}
+	report := decision.Run(&bench)
+	if b.controls > 0 {
+		bench.Runs, bench.Scenarios, bench.Policies = b.controls, decision.Controls(), []decision.Maker{decision.Makers()[0], decision.Strict()}
+		controls := decision.Run(&bench)
+		report.Cells, report.Policies = append(report.Cells, controls.Cells...), append(report.Policies, controls.Policies[1])
+	}
+	if b.plot != "" {
+		if err := writePlot(b.plot, &report); err != nil {
+			return err
+		}
+	}
+	return b.print(c.out, &report)
+}
+
+func (b *decisionBench) print(w io.Writer, r *decision.Report) error {
+	if b.format == "json" {
+		return r.WriteJSON(w)
+	}
+	return r.WriteTable(w)
+}
+
+func writePlot(path string, r *decision.Report) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("write the plot: %w", err)
+	}
+	defer func() {
+		if e := f.Close(); err == nil {
+			err = e
+		}
+	}()
+	return r.WritePlot(f, 1000)
+}

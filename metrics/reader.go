@@ -1,0 +1,52 @@
+package metrics
+
+import "time"
+
+// Reader says which blocks of arrivals have come of age: each once, in order, at the first look at which it is as old as asked for. What is
+// then unfinished stays so for whoever judges; nothing is revised, else the slow successes of one side would look like the other's
+// failures. One Reader serves all the Meters that are compared, so that their blocks are read at the same age. It is for one goroutine.
+type Reader struct {
+	from, next int64
+	// Lost blocks were recycled before anyone asked for them.
+	Lost int64
+}
+
+// Restart forgets everything: the next block is the first whole one from at on.
+func (r *Reader) Restart(at Instant) {
+	r.from = at.next(blockTime)
+	r.next = r.from
+}
+
+// Next is the number of the next block that is at least that old, if there is one; it will not come again. Blocks of 100 ms are numbered on the
+// process's clock, a multiple of ten begins a second. age is at most 12 s, after which the latencies' ring may be used again.
+func (r *Reader) Next(now Instant, age time.Duration) (n int64, ok bool) {
+	end := now.Add(-min(age, MaxAge)).whole(blockTime) // the first that is not old enough
+	if oldest := end - int64((MaxAge-min(age, MaxAge)+2*time.Second)/blockTime); r.next < oldest {
+		r.Lost += oldest - r.next
+		r.next = oldest
+	}
+	if r.next >= end {
+		return 0, false
+	}
+	r.next++
+	return r.next - 1, true
+}
+
+// EndsSecond says that block n is the last of a second that began no earlier than the restart.
+func (r *Reader) EndsSecond(n int64) bool {
+	return (n+1)%blocksInSecond == 0 && n+1-blocksInSecond >= r.from
+}
+
+// MaxAge is how old a block may be when it is read: the latencies' ring holds 16 s.
+const MaxAge = 12 * time.Second
+
+// Block is what is known of the attempts that arrived in block n.
+func (m *Meter) Block(n int64) [NumCohorts]Counts { return m.arrived(n, n+1) }
+
+// Second is what is known of the attempts that arrived in the second that ends with block n, for counts and latencies the same. The latencies
+// are read first: whoever is in them is in the counts.
+func (m *Meter) Second(n int64, w *Window) {
+	second := Instant(n * int64(blockTime)).whole(latencyTime)
+	w.Latency = m.latencies(second, second+1)
+	w.Counts = m.arrived(second*blocksInSecond, (second+1)*blocksInSecond)
+}
