@@ -172,6 +172,11 @@ func (x *exchange) nameRequest() {
 			return
 		}
 	}
+	x.inventID()
+}
+
+// inventID makes an id for a request that brings none.
+func (x *exchange) inventID() {
 	var raw [16]byte
 	binary.LittleEndian.PutUint64(raw[:8], rand.Uint64())
 	binary.LittleEndian.PutUint64(raw[8:], rand.Uint64())
@@ -227,13 +232,16 @@ func (x *exchange) malformed(err error) bool {
 	}
 	x.start = metrics.Now()
 	x.head.close = true
+	x.head.json = x.head.acceptsJSON()
+	x.inventID()
 	return x.own(r.status, r.reason)
 }
 
 // own answers the request without a backend's answer.
 func (x *exchange) own(status int, reason string) bool {
 	keep := !x.head.close && x.request.over(&x.head) && !x.client.server.draining.Load()
-	x.out = appendOwn(x.out[:0], status, reason, x.id, x.persistence(keep), x.toHEAD)
+	p := page{status: status, reason: reason, requestID: x.id, persistence: x.persistence(keep), head: x.toHEAD, json: x.head.json}
+	x.out = p.append(x.out[:0])
 	x.begun = true
 	err := x.give(x.out)
 	x.done(status)
@@ -275,7 +283,8 @@ func (x *exchange) panicked() bool {
 		x.judge(metrics.Outcome{At: metrics.Now(), Void: true})
 	}
 	if !x.begun {
-		x.out = appendOwn(x.out[:0], 502, "an error of the proxy", x.id, persistClose, x.toHEAD)
+		p := page{status: 502, reason: "an error of the proxy", requestID: x.id, persistence: persistClose, head: x.toHEAD, json: x.head.json}
+		x.out = p.append(x.out[:0])
 		_, _ = x.client.sock.Write(x.out)
 	} else {
 		x.client.reset()
@@ -285,7 +294,7 @@ func (x *exchange) panicked() bool {
 
 func clientErrorOf(status int) metrics.ClientError {
 	switch status {
-	case 413, 431:
+	case 413, 414, 431:
 		return metrics.ClientTooLarge
 	case 405, 417, 501, 505:
 		return metrics.ClientUnsupported

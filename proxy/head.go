@@ -30,6 +30,7 @@ type requestHead struct {
 	expect         bool // Expect: 100-continue
 	upgrade        bool // Connection: upgrade with an Upgrade field
 	lists          bool // Connection names other fields
+	json           bool // the client asks for JSON
 }
 
 // headLimits bound what a client may make us read and keep.
@@ -46,6 +47,8 @@ func (h *requestHead) scan(p []byte, limit headLimits) (int, error) {
 		switch {
 		case err != nil:
 			return 0, err
+		case (line == nil && len(p) >= limit.bytes || len(line) > limit.bytes) && first:
+			return 0, refuse(414, "the request's target is too long")
 		case line == nil && len(p) >= limit.bytes, at+len(line) > limit.bytes:
 			return 0, refuse(431, "the request's head is too large")
 		case line == nil:
@@ -134,6 +137,8 @@ func (h *requestHead) settle() error {
 					return refuse(417, "no expectation but 100-continue is known")
 				}
 				h.expect = true
+			} else if same(f.name, "accept") {
+				h.json = h.json || asksForJSON(f.value)
 			}
 		case 7:
 			upgrade = upgrade || same(f.name, "upgrade") && !same(f.value, "h2c")
@@ -181,7 +186,7 @@ func (h *requestHead) settle() error {
 
 // authority settles which host is meant, and that the target has a form that goes with the method (RFC 9112 section 3.2).
 func (h *requestHead) authority(hosts int) error {
-	if hosts > 1 || hosts == 0 && !h.http10 || !validHost(h.host) {
+	if hosts > 1 || hosts == 0 && !h.http10 || hosts == 1 && !validHost(h.host) {
 		return refuse(400, "there must be one valid Host field")
 	}
 	switch {
@@ -201,7 +206,7 @@ func (h *requestHead) authority(hosts int) error {
 	if end := bytes.IndexAny(rest, "/?"); end >= 0 {
 		host = rest[:end]
 	}
-	if len(host) == 0 || !validHost(host) || hosts == 1 && !bytes.EqualFold(host, h.host) {
+	if !validHost(host) || hosts == 1 && !bytes.EqualFold(host, h.host) {
 		return refuse(400, "Host and the request target name different hosts")
 	}
 	h.host = host
@@ -216,16 +221,6 @@ func cutScheme(target []byte) ([]byte, bool) {
 		}
 	}
 	return nil, false
-}
-
-// validHost allows what a reg-name, an address or a port is made of, and no more: no user, no path, no space.
-func validHost(host []byte) bool {
-	for _, c := range host {
-		if class[c]&isTarget == 0 || bytes.IndexByte([]byte(`/?@\<>"{}|^`+"`"), c) >= 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // onlyPersistence says that a Connection field names no other field, which is nearly always so.
@@ -257,4 +252,14 @@ func parseLength(value []byte) (n int64, ok bool) {
 		n = n*10 + int64(c-'0')
 	}
 	return n, true
+}
+
+// acceptsJSON is what settle finds out, for a head that it does not get to see.
+func (h *requestHead) acceptsJSON() bool {
+	for i := range h.fields {
+		if f := &h.fields[i]; same(f.name, "accept") && asksForJSON(f.value) {
+			return true
+		}
+	}
+	return false
 }
