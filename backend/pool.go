@@ -24,6 +24,9 @@ type Conn struct {
 	endpoint *Endpoint
 	raw      syscall.RawConn
 	idledAt  metrics.Instant // when it was put back
+	streams  bool            // it is among the endpoint's streams; the owner's
+	// dismissed says that CutStreams has cut it.
+	dismissed atomic.Bool
 }
 
 // pool keeps idle connections of one endpoint, the last used on top: the warmest is taken first, and the coldest run out of time.
@@ -80,12 +83,14 @@ func (c *Conn) Raw() syscall.RawConn { return c.raw }
 
 // Close closes the connection. Its owner does so once.
 func (c *Conn) Close() error {
+	c.endpoint.streams.leave(c)
 	c.endpoint.pool.open.Add(-1)
 	return c.Sock.Close()
 }
 
 // Put gives a connection back after a whole exchange with no byte left over. It is closed when there are enough.
 func (e *Endpoint) Put(c *Conn, now metrics.Instant) {
+	e.streams.leave(c)
 	c.idledAt = now
 	p := &e.pool
 	ok := c.Expire(0)
