@@ -35,7 +35,6 @@ type talk struct {
 	clients  map[byte]*end
 	backend  *end   // where it gets and says things now
 	backends []*end // all there were
-	heard    bool   // the backend has to get something
 }
 
 // Run holds the case's conversation. The error names the line at which it went otherwise, and how.

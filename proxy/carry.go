@@ -30,6 +30,9 @@ func (x *exchange) carry() bool {
 	if f := x.answerFrom(e); f != nil {
 		return x.fail(f)
 	}
+	if x.answer.status == 101 {
+		return x.tunnel(e)
+	}
 	return x.pass(e)
 }
 
@@ -71,7 +74,10 @@ func (x *exchange) attempt(e *backend.Endpoint, fresh bool) *failure {
 			return nil
 		}
 		if x.answer.status == 101 {
-			return failMalformed // nobody asked
+			if x.head.upgrade && x.answer.switchesTo(x.head.protocol) {
+				return nil
+			}
+			return failMalformed // nobody asked, or for something else
 		}
 		if x.passInterim() != nil {
 			return failGone

@@ -91,22 +91,22 @@ func (x *exchange) run() bool {
 	if x.route = x.table.Match(&x.view); x.route == nil {
 		return x.own(404, "no route takes this request")
 	}
-	if x.head.upgrade {
-		x.client.server.Process.ClientError(metrics.ClientUnsupported)
-		return x.own(501, "protocol upgrades are not carried yet")
-	}
 	if !x.choose() {
 		return x.own(503, "the backend is unavailable, and there is none to fall back to")
 	}
 	return x.carry()
 }
 
-// arrivedWhole says whether nothing more has to be read for the request: its head and its body are there, or it is malformed.
+// arrivedWhole says whether nothing more has to be read for the request: its head and its body are there, or it is malformed. One that
+// may become a tunnel is read on.
 func (x *exchange) arrivedWhole() bool {
 	if !x.scan() {
 		return false
 	}
-	return x.refused != nil || x.head.framing == noBody || x.head.framing == fixed && x.head.length <= int64(len(x.client.in.unread()))
+	if x.refused != nil || x.head.upgrade {
+		return x.refused != nil
+	}
+	return x.head.framing == noBody || x.head.framing == fixed && x.head.length <= int64(len(x.client.in.unread()))
 }
 
 // scan looks for a whole head in what has arrived; true when it is found, or can't be one.

@@ -26,11 +26,12 @@ type requestHead struct {
 	fields         []field // reused from request to request
 	framing        framing
 	length         int64
-	close          bool // the client wants no further request on this connection
-	expect         bool // Expect: 100-continue
-	upgrade        bool // Connection: upgrade with an Upgrade field
-	lists          bool // Connection names other fields
-	json           bool // the client asks for JSON
+	close          bool   // the client wants no further request on this connection
+	expect         bool   // Expect: 100-continue
+	upgrade        bool   // the connection may become another protocol's, if the backend agrees
+	protocol       []byte // which: the value of Upgrade
+	lists          bool   // Connection names other fields
+	json           bool   // the client asks for JSON
 }
 
 // headLimits bound what a client may make us read and keep.
@@ -120,8 +121,8 @@ func (h *requestHead) addField(content, line []byte) error {
 
 // settle draws the conclusions that need all fields: framing, authority, persistence.
 func (h *requestHead) settle() error {
-	var hosts, lengths, codings int
-	upgrade, asked, closing := false, false, false
+	var hosts, lengths, codings, upgrades int
+	asked, closing := false, false
 	h.close = h.http10
 	for i := range h.fields {
 		f := &h.fields[i]
@@ -141,7 +142,10 @@ func (h *requestHead) settle() error {
 				h.json = h.json || asksForJSON(f.value)
 			}
 		case 7:
-			upgrade = upgrade || same(f.name, "upgrade") && !same(f.value, "h2c")
+			if same(f.name, "upgrade") {
+				upgrades++
+				h.protocol = f.value
+			}
 		case 10:
 			if same(f.name, "connection") {
 				asked = asked || listed(f.value, "upgrade")
@@ -167,7 +171,6 @@ func (h *requestHead) settle() error {
 			}
 		}
 	}
-	h.upgrade = upgrade && asked
 	h.close = h.close || closing
 	switch {
 	case lengths > 1:
@@ -181,6 +184,7 @@ func (h *requestHead) settle() error {
 	case codings == 1:
 		h.framing = chunked
 	}
+	h.upgrade = asked && upgrades == 1 && !h.http10 && (h.framing == noBody || h.framing == fixed && h.length == 0) && switchable(h.protocol)
 	return h.authority(hosts)
 }
 

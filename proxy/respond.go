@@ -42,6 +42,9 @@ func (h *answerHead) dropped(f *field) bool {
 	if managedField(f.name) == ours || hopByHop(f.name) {
 		return true
 	}
+	if (h.status == 204 || h.interim()) && same(f.name, "content-length") {
+		return true // where there can't be a body, a length is a trap for who reads on (RFC 9110, section 8.6)
+	}
 	if !h.lists || endToEnd(f.name) {
 		return false
 	}

@@ -290,7 +290,6 @@ func TestWhatTheClientDidWrongNeverCountsAgainstABackend(t *testing.T) {
 		"long chunks":   {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n0123456789a\r\n0\r\n\r\n", "413", metrics.ClientTooLarge},
 		"slow head":     {"GET / HT", "408", metrics.ClientHeaderTimeout},
 		"large head":    {"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 70_000) + "\r\n\r\n", "431", metrics.ClientTooLarge},
-		"an upgrade":    {"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n", "501", metrics.ClientUnsupported},
 		"late bad body": {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nq\r\n", "400", metrics.ClientBadRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
