@@ -5,7 +5,8 @@ SCENARIO ?= good
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 SOURCES := $(shell find . -name '*.go' -not -path './tools/*') go.mod go.sum
 
-.PHONY: build demo test race lint fmt needs
+FUZZTIME ?= 20s
+.PHONY: build demo test race fuzz lint fmt needs
 build: sluice
 
 sluice: $(SOURCES)
@@ -24,12 +25,21 @@ test: needs
 race: needs
 	$(GO) test -count=1 -race ./...
 
-# What the tests run against and nobody here wrote: nginx as a backend. Installed where we may, named where we may not.
+# What the tests run against and nobody here wrote: a backend, clients, an attacker. Installed where we may, named where we may not.
 needs:
-	@command -v nginx >/dev/null || test -x /usr/sbin/nginx || { \
+	@missing=; for n in nginx:nginx-light curl:curl slowhttptest:slowhttptest varnishtest:varnish; do \
+	  command -v $${n%%:*} >/dev/null || test -x /usr/sbin/$${n%%:*} || missing="$$missing $${n##*:}"; done; \
+	test -z "$$missing" || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nginx-light >/dev/null; \
-	  else echo "the tests with nginx need it: install nginx-light (Debian) or nginx; without it they are skipped, and fail under CI=true"; fi; }
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+	  else echo "some tests need$$missing (Debian packages); without them they are skipped, and fail under CI=true"; fi; }
+
+# Every fuzz target for a while each: make fuzz FUZZTIME=10m. What a target finds is kept in its package's testdata/fuzz.
+fuzz:
+	@for p in $$(grep -rl --include=*_test.go '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$p/*_test.go | cut -c6-); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	  done; done
 
 lint:
 	@mkdir -p $(BIN)

@@ -74,7 +74,11 @@ func questionHead(q *admin.ExplainRequest) ([]byte, error) {
 		fmt.Fprintf(&b, "%s: %s\r\n", name, q.Headers[name])
 	}
 	if !hasHost {
-		fmt.Fprintf(&b, "Host: %s\r\n", u.Host)
+		host := u.Host
+		if host == "" {
+			host = "localhost"
+		}
+		fmt.Fprintf(&b, "Host: %s\r\n", host)
 	}
 	return []byte(b.String() + "\r\n"), nil
 }

@@ -64,6 +64,7 @@ type Endpoint struct {
 	healthy            atomic.Bool
 	inFlight           atomic.Int64
 	pool               pool
+	streams            streams
 }
 
 // New makes a backend. An error names the endpoint that can't be used.

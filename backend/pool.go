@@ -24,6 +24,9 @@ type Conn struct {
 	endpoint *Endpoint
 	raw      syscall.RawConn
 	idledAt  metrics.Instant // when it was put back
+	streams  bool            // it is among the endpoint's streams; the owner's
+	// dismissed says that CutStreams has cut it.
+	dismissed atomic.Bool
 }
 
 // pool keeps idle connections of one endpoint, the last used on top: the warmest is taken first, and the coldest run out of time.
@@ -81,6 +84,7 @@ func (c *Conn) Raw() syscall.RawConn { return c.raw }
 
 // Close closes the connection. Its owner does so once.
 func (c *Conn) Close() error {
+	c.endpoint.streams.leave(c)
 	c.endpoint.pool.open.Add(-1)
 	return c.Sock.Close()
 }
@@ -89,6 +93,7 @@ func (c *Conn) Close() error {
 // requests under way as come in waves, closing each surplus one would be a new connection for the next wave (at 1024 clients every
 // tenth request). Those that no wave has needed for a second are closed by prune.
 func (e *Endpoint) Put(c *Conn, now metrics.Instant) {
+	e.streams.leave(c)
 	c.idledAt = now
 	p := &e.pool
 	ok := c.Expire(0)

@@ -208,7 +208,7 @@ func TestWhatIsNotBuiltOrNotAllowedIsRefusedClearly(t *testing.T) {
 		lines                []string
 		want                 int
 	}{
-		{"an upgrade", "GET", "/", []string{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"}, 501},
+		{"another transfer coding", "POST", "/", []string{"Transfer-Encoding: gzip, chunked"}, 501},
 		{"an unknown expectation", "POST", "/", []string{"Expect: miracles", "Content-Length: 0"}, 417},
 		{"both framings", "POST", "/", []string{"Content-Length: 0", "Transfer-Encoding: chunked"}, 400},
 		{"CONNECT", "CONNECT", "shop.test:443", []string{"Host: shop.test:443"}, 405},

@@ -27,11 +27,14 @@ func (x *exchange) carry() bool {
 	if x.out, fault = x.request.prepare(x, x.out); fault != nil {
 		return x.clientFault()
 	}
-	if x.client.in.empty() && x.request.body.done {
-		x.client.in.release() // while the backend works, others can use it: what is still asked of the head is copied
+	if x.client.in.empty() && x.request.body.done && !x.head.upgrade {
+		x.client.in.release() // while the backend works, others can use it: of the head only a wish to upgrade is still asked for
 	}
 	if f := x.answerFrom(e); f != nil {
 		return x.fail(f)
+	}
+	if x.answer.status == 101 {
+		return x.tunnel(e)
 	}
 	return x.pass(e)
 }
@@ -74,7 +77,10 @@ func (x *exchange) attempt(e *backend.Endpoint, fresh bool) *failure {
 			return nil
 		}
 		if x.answer.status == 101 {
-			return failMalformed // nobody asked
+			if x.head.upgrade && x.answer.switchesTo(x.head.protocol) {
+				return nil
+			}
+			return failMalformed // nobody asked, or for something else
 		}
 		if x.passInterim() != nil {
 			return failGone

@@ -91,22 +91,22 @@ func (x *exchange) run() bool {
 	if x.route = x.table.Match(&x.view); x.route == nil {
 		return x.own(404, "no route takes this request")
 	}
-	if x.head.upgrade {
-		x.client.server.Process.ClientError(metrics.ClientUnsupported)
-		return x.own(501, "protocol upgrades are not carried yet")
-	}
 	if !x.choose() {
 		return x.own(503, "the backend is unavailable, and there is none to fall back to")
 	}
 	return x.carry()
 }
 
-// arrivedWhole says whether nothing more has to be read for the request: its head and its body are there, or it is malformed.
+// arrivedWhole says whether nothing more has to be read for the request: its head and its body are there, or it is malformed. One that
+// may become a tunnel is read on.
 func (x *exchange) arrivedWhole() bool {
 	if !x.scan() {
 		return false
 	}
-	return x.refused != nil || x.head.framing == noBody || x.head.framing == fixed && x.head.length <= int64(len(x.client.in.unread()))
+	if x.refused != nil || x.head.upgrade {
+		return x.refused != nil
+	}
+	return x.head.framing == noBody || x.head.framing == fixed && x.head.length <= int64(len(x.client.in.unread()))
 }
 
 // scan looks for a whole head in what has arrived; true when it is found, or can't be one.
@@ -172,6 +172,11 @@ func (x *exchange) nameRequest() {
 			return
 		}
 	}
+	x.inventID()
+}
+
+// inventID makes an id for a request that brings none.
+func (x *exchange) inventID() {
 	var raw [16]byte
 	binary.LittleEndian.PutUint64(raw[:8], rand.Uint64())
 	binary.LittleEndian.PutUint64(raw[8:], rand.Uint64())
@@ -230,13 +235,16 @@ func (x *exchange) malformed(err error) bool {
 	}
 	x.start = metrics.Now()
 	x.head.close = true
+	x.head.json = x.head.acceptsJSON()
+	x.inventID()
 	return x.own(r.status, r.reason)
 }
 
 // own answers the request without a backend's answer.
 func (x *exchange) own(status int, reason string) bool {
 	keep := !x.head.close && x.request.over(&x.head) && !x.client.server.draining.Load()
-	x.out = appendOwn(x.out[:0], status, reason, x.id, x.persistence(keep), x.toHEAD)
+	p := page{status: status, reason: reason, requestID: x.id, persistence: x.persistence(keep), head: x.toHEAD, json: x.head.json}
+	x.out = p.append(x.out[:0])
 	x.begun = true
 	err := x.give(x.out)
 	x.done(status)
@@ -278,7 +286,8 @@ func (x *exchange) panicked() bool {
 		x.judge(metrics.Outcome{At: metrics.Now(), Void: true})
 	}
 	if !x.begun {
-		x.out = appendOwn(x.out[:0], 502, "an error of the proxy", x.id, persistClose, x.toHEAD)
+		p := page{status: 502, reason: "an error of the proxy", requestID: x.id, persistence: persistClose, head: x.toHEAD, json: x.head.json}
+		x.out = p.append(x.out[:0])
 		_, _ = x.client.sock.Write(x.out)
 	} else {
 		x.client.reset()
@@ -288,7 +297,7 @@ func (x *exchange) panicked() bool {
 
 func clientErrorOf(status int) metrics.ClientError {
 	switch status {
-	case 413, 431:
+	case 413, 414, 431:
 		return metrics.ClientTooLarge
 	case 405, 417, 501, 505:
 		return metrics.ClientUnsupported

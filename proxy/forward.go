@@ -60,6 +60,9 @@ func (h *requestHead) appendForward(dst []byte, w *forwarded) []byte {
 	if !hasHost {
 		dst = h.appendHost(dst, w.origin)
 	}
+	if h.upgrade {
+		dst = append(append(append(dst, "Connection: Upgrade\r\nUpgrade: "...), h.protocol...), "\r\n"...)
+	}
 	if h.framing == chunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}

@@ -60,7 +60,7 @@ func oracle(p []byte, read func(*bufio.Reader) (io.ReadCloser, error)) (content 
 }
 
 func FuzzARequestEndsWhereNetHTTPSeesItsEnd(f *testing.F) {
-	for _, s := range requestSeeds {
+	for _, s := range seeds(f, 'C', requestSeeds...) {
 		f.Add([]byte(s), 1)
 	}
 	f.Fuzz(func(t *testing.T, input []byte, piece int) {
@@ -92,7 +92,7 @@ func FuzzARequestEndsWhereNetHTTPSeesItsEnd(f *testing.F) {
 }
 
 func FuzzAnAnswerEndsWhereNetHTTPSeesItsEnd(f *testing.F) {
-	for _, s := range answerSeeds {
+	for _, s := range seeds(f, 'B', answerSeeds...) {
 		f.Add([]byte(s), 1, false)
 		f.Add([]byte(s), 1, true)
 	}
@@ -129,7 +129,7 @@ func FuzzAnAnswerEndsWhereNetHTTPSeesItsEnd(f *testing.F) {
 
 // What the backend gets of a request must be read by it as one request with the same end, too.
 func FuzzWhatIsForwardedIsOneRequest(f *testing.F) {
-	for _, s := range requestSeeds {
+	for _, s := range seeds(f, 'C', requestSeeds...) {
 		f.Add([]byte(s), true)
 		f.Add([]byte(s), false)
 	}

@@ -26,10 +26,12 @@ type requestHead struct {
 	fields         []field // reused from request to request
 	framing        framing
 	length         int64
-	close          bool // the client wants no further request on this connection
-	expect         bool // Expect: 100-continue
-	upgrade        bool // Connection: upgrade with an Upgrade field
-	lists          bool // Connection names other fields
+	close          bool   // the client wants no further request on this connection
+	expect         bool   // Expect: 100-continue
+	upgrade        bool   // the connection may become another protocol's, if the backend agrees
+	protocol       []byte // which: the value of Upgrade
+	lists          bool   // Connection names other fields
+	json           bool   // the client asks for JSON
 }
 
 // headLimits bound what a client may make us read and keep.
@@ -46,6 +48,8 @@ func (h *requestHead) scan(p []byte, limit headLimits) (int, error) {
 		switch {
 		case err != nil:
 			return 0, err
+		case (line == nil && len(p) >= limit.bytes || len(line) > limit.bytes) && first:
+			return 0, refuse(414, "the request's target is too long")
 		case line == nil && len(p) >= limit.bytes, at+len(line) > limit.bytes:
 			return 0, refuse(431, "the request's head is too large")
 		case line == nil:
@@ -117,8 +121,8 @@ func (h *requestHead) addField(content, line []byte) error {
 
 // settle draws the conclusions that need all fields: framing, authority, persistence.
 func (h *requestHead) settle() error {
-	var hosts, lengths, codings int
-	upgrade, asked, closing := false, false, false
+	var hosts, lengths, codings, upgrades int
+	asked, closing := false, false
 	h.close = h.http10
 	for i := range h.fields {
 		f := &h.fields[i]
@@ -134,9 +138,14 @@ func (h *requestHead) settle() error {
 					return refuse(417, "no expectation but 100-continue is known")
 				}
 				h.expect = true
+			} else if same(f.name, "accept") {
+				h.json = h.json || asksForJSON(f.value)
 			}
 		case 7:
-			upgrade = upgrade || same(f.name, "upgrade") && !same(f.value, "h2c")
+			if same(f.name, "upgrade") {
+				upgrades++
+				h.protocol = f.value
+			}
 		case 10:
 			if same(f.name, "connection") {
 				asked = asked || listed(f.value, "upgrade")
@@ -162,7 +171,6 @@ func (h *requestHead) settle() error {
 			}
 		}
 	}
-	h.upgrade = upgrade && asked
 	h.close = h.close || closing
 	switch {
 	case lengths > 1:
@@ -176,12 +184,13 @@ func (h *requestHead) settle() error {
 	case codings == 1:
 		h.framing = chunked
 	}
+	h.upgrade = asked && upgrades == 1 && !h.http10 && (h.framing == noBody || h.framing == fixed && h.length == 0) && switchable(h.protocol)
 	return h.authority(hosts)
 }
 
 // authority settles which host is meant, and that the target has a form that goes with the method (RFC 9112 section 3.2).
 func (h *requestHead) authority(hosts int) error {
-	if hosts > 1 || hosts == 0 && !h.http10 || !validHost(h.host) {
+	if hosts > 1 || hosts == 0 && !h.http10 || hosts == 1 && !validHost(h.host) {
 		return refuse(400, "there must be one valid Host field")
 	}
 	switch {
@@ -201,7 +210,7 @@ func (h *requestHead) authority(hosts int) error {
 	if end := bytes.IndexAny(rest, "/?"); end >= 0 {
 		host = rest[:end]
 	}
-	if len(host) == 0 || !validHost(host) || hosts == 1 && !bytes.EqualFold(host, h.host) {
+	if !validHost(host) || hosts == 1 && !bytes.EqualFold(host, h.host) {
 		return refuse(400, "Host and the request target name different hosts")
 	}
 	h.host = host
@@ -216,16 +225,6 @@ func cutScheme(target []byte) ([]byte, bool) {
 		}
 	}
 	return nil, false
-}
-
-// validHost allows what a reg-name, an address or a port is made of, and no more: no user, no path, no space.
-func validHost(host []byte) bool {
-	for _, c := range host {
-		if class[c]&isTarget == 0 || bytes.IndexByte([]byte(`/?@\<>"{}|^`+"`"), c) >= 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // onlyPersistence says that a Connection field names no other field, which is nearly always so.
@@ -257,4 +256,14 @@ func parseLength(value []byte) (n int64, ok bool) {
 		n = n*10 + int64(c-'0')
 	}
 	return n, true
+}
+
+// acceptsJSON is what settle finds out, for a head that it does not get to see.
+func (h *requestHead) acceptsJSON() bool {
+	for i := range h.fields {
+		if f := &h.fields[i]; same(f.name, "accept") && asksForJSON(f.value) {
+			return true
+		}
+	}
+	return false
 }

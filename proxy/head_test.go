@@ -121,7 +121,9 @@ func TestScanningAllocatesNothing(t *testing.T) {
 }
 
 func FuzzWhatIsScannedIsFramedOnce(f *testing.F) {
-	f.Add([]byte("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"))
+	for _, s := range seeds(f, 'C', requestSeeds...) {
+		f.Add([]byte(s))
+	}
 	f.Fuzz(func(t *testing.T, input []byte) {
 		var h requestHead
 		n, err := h.scan(input, testLimits)

@@ -22,6 +22,7 @@ func (x *exchange) pass(e *backend.Endpoint) bool {
 	x.request.answering.Store(true)
 	if x.eventStream() {
 		x.deadline, x.up.deadline = 0, 0
+		e.Stream(x.up.conn)
 	}
 	n := noted{requestID: x.id, cookie: x.cookie, chunked: asChunks, persistence: x.persistence(keep)}
 	if x.table.DebugHeaders {
@@ -175,14 +176,16 @@ func (x *exchange) truncated(status int) bool {
 	if x.request.fault != nil {
 		return x.clientFault()
 	}
-	kind := metrics.UpstreamTruncated
+	kind, dismissed := metrics.UpstreamTruncated, x.up.conn.Dismissed()
 	if timeout {
 		kind = metrics.UpstreamTimeout
 	}
 	x.up.discard()
 	now := metrics.Now()
-	x.meter().UpstreamError(kind)
-	x.judge(metrics.Outcome{At: now, Failed: true, Void: x.request.broken || x.client.server.forced.Load()})
+	if !dismissed {
+		x.meter().UpstreamError(kind)
+	}
+	x.judge(metrics.Outcome{At: now, Failed: true, Void: dismissed || x.request.broken || x.client.server.forced.Load()})
 	x.meter().Answer(x.method, status, now.Sub(x.start), x.client.shard)
 	x.client.reset()
 	return false

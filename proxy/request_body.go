@@ -33,10 +33,11 @@ type requestBody struct {
 const bodyPatience = 10 * time.Second
 
 var (
-	errBodyTooLarge  = &refusal{413, "the request's body is too large"}
-	errBodyTooSlow   = &refusal{408, "the request's body arrives too slowly"}
-	errBodyMalformed = &refusal{400, "the request's body is malformed"}
-	errBodyAborted   = &refusal{400, "the request's body was cut off"}
+	errBodyTooLarge     = &refusal{413, "the request's body is too large"}
+	errTrailersTooLarge = &refusal{431, "the trailers of the request's body are too large"}
+	errBodyTooSlow      = &refusal{408, "the request's body arrives too slowly"}
+	errBodyMalformed    = &refusal{400, "the request's body is malformed"}
+	errBodyAborted      = &refusal{400, "the request's body was cut off"}
 )
 
 func (r *requestBody) bind() {
@@ -83,7 +84,10 @@ func (r *requestBody) prepare(x *exchange, dst []byte) ([]byte, *refusal) {
 func (r *requestBody) step(give func([]byte) error) error {
 	in := &r.x.client.in
 	content, used, err := r.body.decode(in.unread())
-	if err != nil {
+	switch {
+	case err == errTrailerSize:
+		return r.blame(errTrailersTooLarge, metrics.ClientTooLarge)
+	case err != nil:
 		return r.blame(errBodyMalformed, metrics.ClientBadRequest)
 	}
 	r.sent += int64(content)

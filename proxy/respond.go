@@ -1,11 +1,5 @@
 package proxy
 
-import (
-	"strconv"
-
-	"github.com/valyala/fasthttp"
-)
-
 // noted is what the proxy itself says in an answer that it passes on.
 type noted struct {
 	requestID       []byte // for an answer that brings none
@@ -48,6 +42,9 @@ func (h *answerHead) dropped(f *field) bool {
 	if managedField(f.name) == ours || hopByHop(f.name) {
 		return true
 	}
+	if (h.status == 204 || h.interim()) && same(f.name, "content-length") {
+		return true // where there can't be a body, a length is a trap for who reads on (RFC 9110, section 8.6)
+	}
 	if !h.lists || endToEnd(f.name) {
 		return false
 	}
@@ -63,30 +60,3 @@ const (
 	persistClose = "Connection: close\r\n"
 	persistKeep  = "Connection: keep-alive\r\n"
 )
-
-// appendOwn writes an answer of our own: a status, and one line that says what happened.
-func appendOwn(dst []byte, status int, reason string, requestID []byte, persistence string, toHEAD bool) []byte {
-	text := fasthttp.StatusMessage(status)
-	dst = strconv.AppendInt(append(dst, "HTTP/1.1 "...), int64(status), 10)
-	dst = append(append(append(dst, ' '), text...), "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: "...)
-	length := 3 + 1 + len(text) + 2 + len(reason) + 1
-	if len(requestID) > 0 {
-		length += len(" (request )") + len(requestID)
-	}
-	dst = strconv.AppendInt(dst, int64(length), 10)
-	dst = append(dst, "\r\n"...)
-	dst = append(dst, persistence...)
-	if len(requestID) > 0 {
-		dst = append(append(append(dst, "X-Request-Id: "...), requestID...), "\r\n"...)
-	}
-	dst = append(dst, "\r\n"...)
-	if toHEAD {
-		return dst
-	}
-	dst = strconv.AppendInt(dst, int64(status), 10)
-	dst = append(append(append(append(dst, ' '), text...), ": "...), reason...)
-	if len(requestID) > 0 {
-		dst = append(append(append(dst, " (request "...), requestID...), ')')
-	}
-	return append(dst, '\n')
-}

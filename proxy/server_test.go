@@ -290,7 +290,6 @@ func TestWhatTheClientDidWrongNeverCountsAgainstABackend(t *testing.T) {
 		"long chunks":   {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n0123456789a\r\n0\r\n\r\n", "413", metrics.ClientTooLarge},
 		"slow head":     {"GET / HT", "408", metrics.ClientHeaderTimeout},
 		"large head":    {"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 70_000) + "\r\n\r\n", "431", metrics.ClientTooLarge},
-		"an upgrade":    {"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n", "501", metrics.ClientUnsupported},
 		"late bad body": {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nq\r\n", "400", metrics.ClientBadRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -426,14 +425,14 @@ func TestAnAnswerBeforeABackendIsPickedIsCountedWithNone(t *testing.T) {
 	b := newBench(t, benchOptions{canary: 10000}, newOrigin(t, always(okAnswer)).url, newOrigin(t, always(okAnswer)).url)
 	for range 20 { // exchanges are used again: none may remember the last one's backend
 		b.talk("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-		if got := b.talk("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade, close\r\nUpgrade: x\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 501 ") {
+		if got := b.talk("GET / HTTP/1.1\r\n\r\n"); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
 			t.Fatalf("got %q", got)
 		}
 	}
 	for i := range 2 {
 		for _, a := range b.route.Meters[i].Totals().Answers {
-			if a.Code == 501 {
-				t.Errorf("backend %d has %d answers with 501, want none", i, a.Count)
+			if a.Code == 400 {
+				t.Errorf("backend %d has %d answers with 400, want none", i, a.Count)
 			}
 		}
 	}

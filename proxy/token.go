@@ -10,6 +10,7 @@ const (
 	isToken = 1 << iota
 	isValue
 	isTarget
+	isHost
 )
 
 var class = classes()
@@ -21,6 +22,10 @@ func classes() (t [256]uint8) {
 		}
 		if c >= ' ' && c != 0x7f || c == '\t' {
 			t[c] |= isValue
+		}
+		// RFC 3986 section 3.2.2, reg-name. The comma, though allowed there, is left out: it would make a list of hosts look like one.
+		if '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || bytes.IndexByte([]byte("-._~%!$&'()*+;="), byte(c)) >= 0 {
+			t[c] |= isHost
 		}
 		if c > ' ' && c < 0x7f && c != '#' {
 			t[c] |= isTarget

@@ -1,0 +1,4 @@
+// Package interop runs the proxy between clients and servers that nobody here wrote: curl, varnishtest with scripts of our own (vtc/),
+// slowhttptest, a WebSocket library and Go's net/http. A tool that is missing skips its test, and fails it under CI=true; `make needs`
+// installs them.
+package interop
