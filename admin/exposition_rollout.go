@@ -23,6 +23,7 @@ var (
 
 func (c *collector) rollout(out sink, r Route) {
 	s := r.Control.Status()
+	stable, onTrial := s.Pair()
 	pause := ""
 	if s.Phase == rollout.Paused {
 		pause = s.Reason
@@ -32,13 +33,13 @@ func (c *collector) rollout(out sink, r Route) {
 	out.oneOf(c.waiting, r.Name, waits[:], s.WaitingFor)
 	out.gauge(c.step, float64(s.Step), r.Name)
 	if s.Attempt != "" {
-		out.gauge(c.info, 1, r.Name, s.Attempt, s.Stable.Version, s.Canary.Version)
+		out.gauge(c.info, 1, r.Name, s.Attempt, stable.Version, onTrial.Version)
 	}
 	for _, v := range s.Checks {
 		out.gauge(c.verdict, verdictNumber(v.Verdict), r.Name, v.Name)
-		out.gauge(c.value, v.Value, r.Name, v.Name, s.Canary.Backend)
-		out.gauge(c.value, v.StableValue, r.Name, v.Name, s.Stable.Backend)
-		out.gauge(c.limit, v.Limit, r.Name, v.Name, s.Canary.Backend)
+		out.gauge(c.value, v.Value, r.Name, v.Name, onTrial.Backend)
+		out.gauge(c.value, v.StableValue, r.Name, v.Name, stable.Backend)
+		out.gauge(c.limit, v.Limit, r.Name, v.Name, onTrial.Backend)
 	}
 }
 

@@ -31,10 +31,22 @@ func (a *App) Routes() []admin.Route {
 		view := admin.Route{Name: r.Name, Generation: table.Generation, Backends: a.views(r), Rollout: rollouts[r.Name]}
 		if p := parts[r.Name]; p != nil {
 			view.Control = p.Controller
+			nameVersions(view.Backends, p.Status())
 		}
 		out = append(out, view)
 	}
 	return out
+}
+
+// nameVersions puts the versions that the rollout knows in place of the file's: a command may have named another one.
+func nameVersions(backends []admin.Backend, s rollout.Status) {
+	for i := range backends {
+		for _, role := range []rollout.Role{s.Stable, s.Canary} {
+			if role.Backend == backends[i].Name && role.Version != "" {
+				backends[i].Version = role.Version
+			}
+		}
+	}
 }
 
 func (a *App) views(r *router.Route) []admin.Backend {

@@ -21,7 +21,11 @@ func describe(s rollout.Status) string {
 	if s.Step > 0 {
 		fmt.Fprintf(&b, ", step %d of %d", s.Step, s.Steps)
 	}
-	if s.Attempt != "" {
+	switch {
+	case s.Attempt == "":
+	case s.Phase == rollout.Succeeded:
+		fmt.Fprintf(&b, ", %s on %s is in service", orDash(s.Stable.Version), s.Stable.Backend)
+	default:
 		fmt.Fprintf(&b, ", %s at %s", canary(s.Canary), s.Weight)
 	}
 	switch s.WaitingFor {
@@ -32,6 +36,9 @@ func describe(s rollout.Status) string {
 		fmt.Fprintf(&b, ", waiting for requests: %d needed", s.RequestsNeeded)
 	default:
 		fmt.Fprintf(&b, ", waiting for %s", s.WaitingFor)
+	}
+	if s.StateError != "" {
+		fmt.Fprintf(&b, ", NOT SAVED (weights don't rise, and a restart would go back to what was saved last): %s", s.StateError)
 	}
 	return b.String()
 }
