@@ -218,7 +218,7 @@ func (x *exchange) malformed(err error) bool {
 
 // own answers the request without a backend's answer.
 func (x *exchange) own(status int, reason string) bool {
-	keep := !x.head.close && x.request.over(&x.head) && !x.client.server.draining.Load()
+	keep := !x.head.close && x.request.over(&x.head) && !x.client.server.retiring.Load()
 	x.out = appendOwn(x.out[:0], status, reason, x.id, x.persistence(keep), x.toHEAD)
 	x.begun = true
 	x.client.sock.Expire(after(metrics.Now(), x.front.Limits.IdleTimeout))
