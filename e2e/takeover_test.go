@@ -156,6 +156,7 @@ func TestTheProcessThatEndsTakesNoMoreCommands(t *testing.T) {
 		})
 	}
 	old := testkit.Start(t, shop(stable.URL, canary.URL, slowRollout))
+	old.AwaitRollout(t, "shop", testkit.Patience, "step 1", func(s rollout.Status) bool { return s.Step == 1 })
 	c := testkit.Dial(t, old.Web)
 	c.Send(t, testkit.Head("GET", "/", "X-User-Id: ann"))
 	<-arrived
