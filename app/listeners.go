@@ -13,7 +13,7 @@ import (
 )
 
 // errTaken says that another process has an address.
-var errTaken = errors.New("another process has it")
+var errTaken = errors.New("address already in use, another process has it")
 
 // listen opens an address, host:port or unix:PATH, for this process alone. The error says what to do.
 func listen(what, address string) (net.Listener, error) {
