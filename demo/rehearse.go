@@ -62,7 +62,7 @@ func hurry(r *config.Rollout, budget time.Duration) float64 {
 	}
 	faster := float64(all) / float64(budget)
 	shorter := func(d time.Duration) time.Duration {
-		return max(time.Duration(float64(d) / faster), min(d, time.Millisecond)).Round(time.Millisecond)
+		return max(time.Duration(float64(d)/faster), min(d, time.Millisecond)).Round(time.Millisecond)
 	}
 	r.Bake = shorter(r.Bake)
 	for i := range r.Steps {
