@@ -33,6 +33,13 @@ type Options struct {
 	Level *zap.AtomicLevel
 	Log   *zap.Logger
 	Build admin.Build
+	// Takeover joins a process that has the addresses and the state folder: its state is followed, and nothing is decided, until it ends.
+	// Without it both are errors.
+	Takeover bool
+	// Inherited are sockets that listeners take instead of opening their own.
+	Inherited []Inherited
+	// Notify is told "READY=1", "RELOADING=1" and "STOPPING=1" (sd_notify(3)); nil is nobody.
+	Notify func(state string)
 }
 
 // App is one running proxy.
@@ -54,6 +61,7 @@ type App struct {
 	mu        sync.Mutex
 	backends  *backends
 	listeners listeners
+	inherited inheritance
 	accepting sync.WaitGroup // the listeners' loops
 	running   bool           // Run has begun: new listeners are served at once
 	draining  bool           // and has been told to end: nothing changes any more
@@ -61,8 +69,11 @@ type App struct {
 	// What others read while the configuration changes; replaced as a whole.
 	config atomic.Pointer[config.Config]
 	parts  atomic.Pointer[map[string]*part]
+	// followed are the routes that another process decides.
+	followed atomic.Pointer[map[string]*follower]
 
 	ready   atomic.Bool
+	leaving atomic.Bool // commands are for who comes after
 	reloads reloads
 }
 
@@ -73,11 +84,12 @@ func New(o Options) (*App, error) {
 	if err := findings.Err(); err != nil {
 		return nil, &InvalidConfig{Findings: findings}
 	}
-	a := &App{Options: o, noRoute: metrics.New(metrics.Config{})}
+	a := &App{Options: o, noRoute: metrics.New(metrics.Config{}), inherited: o.Inherited}
 	a.setLevel(cfg)
 	a.applier = newApplier(&a.live, o.Log)
 	a.backends = newBackends(&a.sweeper)
 	a.parts.Store(&map[string]*part{})
+	a.followed.Store(&map[string]*follower{})
 	a.server = proxy.New(proxy.Config{
 		Live: &a.live, Process: &a.process, NoRoute: a.noRoute, Sweeper: &a.sweeper, Panicked: a.panicked,
 	})
@@ -90,24 +102,51 @@ func New(o Options) (*App, error) {
 	return a, nil
 }
 
-// open takes the state folder and the sockets, and puts the first table in force.
+// open takes the state folder and the sockets, and puts the first table in force. What a process has that is taken over comes later.
 func (a *App) open(cfg *config.Config) error {
-	var err error
-	if a.store, err = file.Open(cfg.State.Dir); err != nil {
+	var taken *file.InUse
+	if err := a.takeState(cfg); err != nil && (!a.Takeover || !errors.As(err, &taken)) {
 		return err
 	}
-	a.journal = rollout.OpenJournal(cfg.State.Dir)
-	a.writeJournal()
-	l, err := listen("admin", cfg.Admin.Address)
+	if taken != nil {
+		a.Log.Info("following the process before this one until it ends", zap.Int("pid", taken.PID), zap.String("state", cfg.State.Dir))
+	}
+	if err := a.openAdmin(cfg); err != nil && (!a.Takeover || !errors.Is(err, errTaken)) {
+		return err
+	}
+	_, err := a.change(cfg)
+	a.disown()
+	return err
+}
+
+// takeState takes the state folder; *file.InUse when another process has it.
+func (a *App) takeState(cfg *config.Config) error {
+	s, err := file.Open(cfg.State.Dir)
 	if err != nil {
 		return err
 	}
-	if a.admin, err = a.newAdmin(cfg, l); err != nil {
+	a.store = s
+	a.journal = rollout.OpenJournal(cfg.State.Dir)
+	a.writeJournal()
+	return nil
+}
+
+// openAdmin opens the admin address; errTaken when another process has it.
+func (a *App) openAdmin(cfg *config.Config) error {
+	l := a.inherited.take("admin", cfg.Admin.Address)
+	if l == nil {
+		var err error
+		if l, err = listen("admin", cfg.Admin.Address); err != nil {
+			return err
+		}
+	}
+	s, err := a.newAdmin(cfg, l)
+	if err != nil {
 		_ = l.Close()
 		return err
 	}
-	_, err = a.change(cfg)
-	return err
+	a.admin = s
+	return nil
 }
 
 // writeJournal starts the journal's writer, which is ended last: after the decisions that the end brings.
@@ -125,20 +164,23 @@ func (a *App) writeJournal() {
 
 // close gives back what open took.
 func (a *App) close() {
-	for _, p := range *a.parts.Load() {
-		p.stop()
-		<-p.done
-	}
 	for _, l := range a.listeners {
 		_ = l.Close()
 	}
 	for _, b := range a.backends.running {
 		stopAll([]*runningBackend{b})
 	}
-	if a.journal != nil {
-		a.endJournal()
+	a.giveUpState()
+}
+
+// giveUpState ends the controllers, the last state and the journal are written, and lets go of the folder: another process may take it.
+func (a *App) giveUpState() {
+	for _, p := range *a.parts.Load() {
+		p.stop()
+		<-p.done
 	}
 	if a.store != nil {
+		a.endJournal()
 		_ = a.store.Close()
 	}
 }
@@ -162,39 +204,54 @@ func (a *App) Run(ctx context.Context, force context.Context) error {
 	helpers.Go(func() { _ = a.sweeper.Run(background) })
 	helpers.Go(func() { _ = a.server.Run(background) })
 	var adminErr error
-	helpers.Go(func() { adminErr = a.admin.Run(background) })
+	startAdmin := func() {
+		server := a.admin
+		helpers.Go(func() { adminErr = server.Run(background) })
+	}
 	a.mu.Lock()
+	if a.admin != nil {
+		startAdmin()
+	}
+	if a.Takeover {
+		helpers.Go(func() { a.takeOver(ctx, startAdmin) })
+	}
 	a.running = true
 	a.serve(a.listeners)
 	addresses := a.addresses()
 	a.mu.Unlock()
 	a.ready.Store(true)
 	a.Log.Info("ready", zap.Strings("listeners", addresses), zap.String("admin", a.config.Load().Admin.Address))
+	a.notify("READY=1")
 
 	<-ctx.Done()
-	err := a.drain(force)
+	a.drain(force)
 	a.mu.Lock()
 	a.close()
 	a.mu.Unlock()
 	stop()
 	helpers.Wait()
-	return errors.Join(err, adminErr)
+	return adminErr
 }
 
-// drain ends the data plane in order.
-func (a *App) drain(force context.Context) error {
+// handover is how long a process that ends still takes what is on its way to it, telling every client to go on elsewhere.
+const handover = 500 * time.Millisecond
+
+// drain ends the data plane in order. The state is given up meanwhile: nothing is decided any more, and who takes over may begin.
+func (a *App) drain(force context.Context) {
 	a.ready.Store(false)
+	a.leaving.Store(true)
+	a.notify("STOPPING=1")
 	timeout := a.config.Load().ShutdownTimeout
 	a.Log.Info("draining", zap.Duration("shutdownTimeout", timeout))
 	a.mu.Lock()
 	a.running, a.draining = false, true
-	for _, l := range a.listeners {
-		_ = l.Close()
-	}
 	a.mu.Unlock()
-	a.accepting.Wait()
+	var control sync.WaitGroup
+	defer control.Wait()
+	control.Go(a.giveUpState)
 	patience, cancel := context.WithTimeout(force, timeout)
 	defer cancel()
+	a.stopAccepting(patience)
 	if err := a.server.Shutdown(patience); err != nil {
 		why := "they did not finish within shutdownTimeout"
 		if force.Err() != nil {
@@ -202,7 +259,25 @@ func (a *App) drain(force context.Context) error {
 		}
 		a.Log.Warn("requests were cut: "+why, zap.Duration("shutdownTimeout", timeout))
 	}
-	return nil
+}
+
+// stopAccepting closes the sockets, after a while in which each answer says that it is the last of its connection.
+func (a *App) stopAccepting(ctx context.Context) {
+	a.server.Retire()
+	select {
+	case <-time.After(handover):
+	case <-ctx.Done():
+	}
+	for _, l := range a.listeners {
+		_ = l.Close()
+	}
+	a.accepting.Wait()
+}
+
+func (a *App) notify(state string) {
+	if a.Notify != nil {
+		a.Notify(state)
+	}
 }
 
 // serve takes connections from the sockets, each in a loop of its own.

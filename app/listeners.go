@@ -12,33 +12,41 @@ import (
 	"sluice/proxy"
 )
 
-// listen opens an address, host:port or unix:PATH. The error says what to do.
+// errTaken says that another process has an address.
+var errTaken = errors.New("address already in use, another process has it")
+
+// listen opens an address, host:port or unix:PATH, for this process alone. The error says what to do.
 func listen(what, address string) (net.Listener, error) {
 	path, unix := strings.CutPrefix(address, "unix:")
 	if unix {
 		return listenUnix(what, path)
 	}
 	l, err := net.Listen("tcp", address)
-	if err == nil {
-		return l, nil
+	if err != nil {
+		return nil, refused(what, address, err)
 	}
+	return l, nil
+}
+
+// refused is an address that can't be opened, and what to do.
+func refused(what, address string, err error) error {
 	hint := "give it another address"
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		hint = "another process has it: stop that one, or give this one another address"
+		return fmt.Errorf("%s: listen on %s: %w: stop that one, or give this one another address", what, address, errTaken)
 	case errors.Is(err, os.ErrPermission):
 		hint = "ports below 1024 need CAP_NET_BIND_SERVICE: grant it, or take a higher port"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		hint = "this machine does not have that address: give one that it has"
 	}
-	return nil, fmt.Errorf("%s: listen on %s: %w; %s", what, address, cause(err), hint)
+	return fmt.Errorf("%s: listen on %s: %w; %s", what, address, cause(err), hint)
 }
 
 // listenUnix opens a unix socket. One that a process left behind when it was killed is replaced, one that answers is not.
 func listenUnix(what, path string) (net.Listener, error) {
 	if c, err := net.Dial("unix", path); err == nil {
 		_ = c.Close()
-		return nil, fmt.Errorf("%s: listen on unix:%s: another process has it: stop that one, or give this one another path", what, path)
+		return nil, fmt.Errorf("%s: listen on unix:%s: %w: stop that one, or give this one another path", what, path, errTaken)
 	}
 	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
 		_ = os.Remove(path)
@@ -66,8 +74,11 @@ func cause(err error) error {
 // listeners are the sockets for clients, by address: a reload keeps those whose address stays.
 type listeners map[string]*proxy.Listener
 
+// opener opens a listener's socket.
+type opener func(c *config.Listener) (net.Listener, error)
+
 // open gives the sockets of a configuration: those that are open already, and new ones. On an error nothing has changed.
-func (ls listeners) open(cfg *config.Config) (listeners, error) {
+func (ls listeners) open(cfg *config.Config, fresh opener) (listeners, error) {
 	next := listeners{}
 	for i := range cfg.Listeners {
 		c := &cfg.Listeners[i]
@@ -75,7 +86,7 @@ func (ls listeners) open(cfg *config.Config) (listeners, error) {
 			next[c.Address] = l
 			continue
 		}
-		l, err := listen(fmt.Sprintf("listener %q", c.Name), c.Address)
+		l, err := fresh(c)
 		if err != nil {
 			next.closeExcept(ls)
 			return nil, err

@@ -28,6 +28,8 @@ func (a *App) Reload(context.Context) (admin.Reloaded, error) {
 	if a.draining {
 		return admin.Reloaded{}, &rollout.Refused{Reason: "the process is ending: start it again with the new configuration"}
 	}
+	a.notify("RELOADING=1")
+	defer a.notify("READY=1")
 	done, err := a.reload()
 	if err != nil {
 		a.reloads.failed()
@@ -52,7 +54,7 @@ func (a *App) reload() (admin.Reloaded, error) {
 		return admin.Reloaded{}, &rollout.Refused{Reason: "state.dir can't change while the process runs: restart it, or put the old folder back"}
 	}
 	tokens, err := readTokens(&cfg.Admin)
-	if err == nil {
+	if err == nil && a.admin != nil { // not taken over yet
 		err = a.admin.CheckTokens(tokens)
 	}
 	if err != nil {
@@ -62,7 +64,9 @@ func (a *App) reload() (admin.Reloaded, error) {
 	if err != nil {
 		return admin.Reloaded{}, err
 	}
-	a.admin.SetTokens(tokens)
+	if a.admin != nil {
+		a.admin.SetTokens(tokens)
+	}
 	a.setLevel(cfg)
 	a.logWarnings(findings)
 	done := admin.Reloaded{Generation: generation}
@@ -95,7 +99,7 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	sockets, err := a.listeners.open(cfg)
+	sockets, err := a.listeners.open(cfg, a.openClients)
 	if err != nil {
 		return 0, err
 	}
@@ -151,6 +155,10 @@ func movable(r *config.Route) bool { return len(r.Backends) > 1 }
 // control gives each route that can move weights its controller: those there are get the new plan, others are made and started.
 func (a *App) control(cfg *config.Config, t *router.Table) (map[string]*part, error) {
 	old, next := *a.parts.Load(), map[string]*part{}
+	if a.store == nil {
+		a.follow(cfg, true)
+		return next, nil
+	}
 	for i := range cfg.Routes {
 		r := &cfg.Routes[i]
 		if !movable(r) {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"math"
 
 	"sluice/admin"
@@ -18,7 +19,7 @@ func (a *App) Reloads() admin.Reloads { return a.reloads.read() }
 
 // Routes are all routes as they are now.
 func (a *App) Routes() []admin.Route {
-	table, parts, cfg := a.live.Load(), *a.parts.Load(), a.config.Load()
+	table, parts, followed, cfg := a.live.Load(), *a.parts.Load(), *a.followed.Load(), a.config.Load()
 	if table == nil || cfg == nil {
 		return nil
 	}
@@ -30,8 +31,11 @@ func (a *App) Routes() []admin.Route {
 	for _, r := range table.Routes {
 		view := admin.Route{Name: r.Name, Generation: table.Generation, Backends: a.views(r), Rollout: rollouts[r.Name]}
 		if p := parts[r.Name]; p != nil {
-			view.Control = p.Controller
+			view.Control = a.controlOf(p)
 			nameVersions(view.Backends, p.Status())
+		} else if f := followed[r.Name]; f != nil {
+			view.Control = f
+			nameVersions(view.Backends, f.Status())
 		}
 		out = append(out, view)
 	}
@@ -47,6 +51,22 @@ func nameVersions(backends []admin.Backend, s rollout.Status) {
 			}
 		}
 	}
+}
+
+// controlOf takes commands while this process decides; afterwards they are for the one that comes after it.
+func (a *App) controlOf(p *part) admin.Controller {
+	if a.leaving.Load() {
+		return leaver{p.Controller}
+	}
+	return p.Controller
+}
+
+// leaver is a controller that shows how it was left.
+type leaver struct{ *rollout.Controller }
+
+// Do is refused.
+func (l leaver) Do(context.Context, rollout.Command) (rollout.Status, error) {
+	return l.Status(), &rollout.Refused{Reason: "the process is ending and no longer decides: ask again when the next one is there"}
 }
 
 func (a *App) views(r *router.Route) []admin.Backend {

@@ -242,7 +242,7 @@ func (x *exchange) malformed(err error) bool {
 
 // own answers the request without a backend's answer.
 func (x *exchange) own(status int, reason string) bool {
-	keep := !x.head.close && x.request.over(&x.head) && !x.client.server.draining.Load()
+	keep := !x.head.close && x.request.over(&x.head) && !x.client.server.retiring.Load()
 	p := page{status: status, reason: reason, requestID: x.id, persistence: x.persistence(keep), head: x.toHEAD, json: x.head.json}
 	x.out = p.append(x.out[:0])
 	x.begun = true

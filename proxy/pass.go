@@ -14,7 +14,7 @@ import (
 
 // pass gives the backend's answer to the client, head and body, and both connections back where that is safe.
 func (x *exchange) pass(e *backend.Endpoint) bool {
-	keep := !x.head.close && !x.client.server.draining.Load() && x.request.over(&x.head)
+	keep := !x.head.close && !x.client.server.retiring.Load() && x.request.over(&x.head)
 	asChunks := x.answer.framing == chunked || x.answer.framing == untilClose
 	if asChunks && x.head.http10 {
 		asChunks, keep = false, false // it ends with the connection

@@ -32,8 +32,9 @@ type Config struct {
 type Server struct {
 	Config
 	next     atomic.Uint32 // connection numbers, for the meters' shards
-	draining atomic.Bool
-	forced   atomic.Bool // what is under way is cut: nobody is to blame for that
+	retiring atomic.Bool   // answers are the last of their connections
+	draining atomic.Bool   // and no further request is waited for
+	forced   atomic.Bool   // what is under way is cut: nobody is to blame for that
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
@@ -104,9 +105,14 @@ func (s *Server) gone(c *client) {
 	c.listener.leave(c.peer)
 }
 
+// Retire makes every answer from now on the last of its connection, and says so to the client: one that goes on gets another connection,
+// and none is closed under a request that is on its way.
+func (s *Server) Retire() { s.retiring.Store(true) }
+
 // Shutdown ends idle connections, lets requests under way finish, and cuts those that ctx does not wait for: then it returns ctx's
 // error. The listeners have to be closed before.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.Retire()
 	s.draining.Store(true)
 	s.each((*client).nudge)
 	done := make(chan struct{})

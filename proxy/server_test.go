@@ -376,6 +376,28 @@ func TestShutdownEndsIdleConnectionsAndFinishesRequests(t *testing.T) {
 	}
 }
 
+func TestARetiringServerAnswersOnceMoreOnEveryConnection(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, benchOptions{}, newOrigin(t, always(okAnswer)).url)
+	used, usedReader := b.dial()
+	_, _ = io.WriteString(used, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if got := head(usedReader); strings.Contains(got, "Connection: close") {
+		t.Fatalf("before it retires: %q, want a connection that stays", got)
+	}
+	_, _ = usedReader.Discard(usedReader.Buffered()) // the body
+	b.server.Retire()
+	fresh, freshReader := b.dial()
+	for name, c := range map[string]struct {
+		io.Writer
+		*bufio.Reader
+	}{"used": {used, usedReader}, "fresh": {fresh, freshReader}} {
+		_, _ = io.WriteString(c.Writer, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		if got := head(c.Reader); !strings.Contains(got, "200 OK") || !strings.Contains(got, "Connection: close") {
+			t.Errorf("the %s connection gets %q, want an answer that is its last", name, got)
+		}
+	}
+}
+
 func TestConnectionsOverTheLimitAreRefused(t *testing.T) {
 	t.Parallel()
 	limits := defaultLimits()

@@ -8,8 +8,8 @@ import (
 	"sluice/rollout"
 )
 
-// Controller is a rollout that remembers its commands and changes only when Set is called. State, Journal and Err are set before the
-// first request, and by Set afterwards.
+// Controller is a rollout that remembers its commands and changes only when Set is called. State, Journal and OnLook are set before
+// Serve, Err before the first request, and all by Set afterwards.
 type Controller struct {
 	mu      sync.Mutex
 	State   rollout.Status

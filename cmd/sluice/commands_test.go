@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,14 +28,15 @@ func TestMain(m *testing.M) {
 func TestFactsReadWell(t *testing.T) {
 	t.Parallel()
 	_, controller, env := serve(t)
-	controller.Journal = append([]rollout.Decision{{
+	rollback := rollout.Decision{
 		Seq: 9, At: admintest.At, Attempt: "01JQ", Action: "rollback", Actor: "analysis", From: rollout.Progressing, To: rollout.RollingBack,
 		WeightFrom: 500, Step: 1, Reason: "error-rate", Sentence: "error-rate is 12 %, above 5 %.", Comment: "see ticket 7 | <b>",
 		Route: "checkout", Checks: []rollout.Verdict{{
 			Name: "error-rate", Metric: "error-rate", Unit: "percent", Verdict: "fail", Value: 12, StableValue: 0.1, Limit: 5,
 			Samples: 200, StableSamples: 3800, Bad: 24, StableBad: 4, Evidence: 2100, EvidenceLimit: 1000, HarmUpper: 16.5,
 		}},
-	}}, controller.Journal...)
+	}
+	controller.Set(func(c *admintest.Controller) { c.Journal = slices.Insert(c.Journal, 0, rollback) })
 	for name, args := range map[string]string{
 		"status":        "status",
 		"status-route":  "status checkout",
@@ -211,7 +213,7 @@ func TestWaitEndsWithTheAttempt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, controller, env := serve(t)
-			controller.OnLook = c.onLook
+			controller.Set(func(fake *admintest.Controller) { fake.OnLook = c.onLook })
 			r := call(t, env, "status", "checkout", "--wait", "--timeout", "2s")
 			if r.code != c.code || !strings.Contains(r.err, c.says) || c.says == "" && r.err != "" {
 				t.Errorf("status --wait = %+v; want %d and %q on stderr", r, c.code, c.says)

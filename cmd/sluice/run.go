@@ -23,6 +23,7 @@ import (
 // runFlags are what `sluice run` is told.
 type runFlags struct {
 	file, admin string
+	takeover    bool
 	quick       config.QuickOptions
 }
 
@@ -42,6 +43,8 @@ func newRun(c console) *cobra.Command {
 				return withCode(exitUsage, "nothing to run: give a configuration with -c FILE, or --stable URL (see sluice run --help)")
 			case f.file != "" && given:
 				return withCode(exitUsage, "-c and the flags for running without a file exclude each other: use one of the two")
+			case f.file == "" && f.takeover:
+				return withCode(exitUsage, "--takeover needs -c FILE: without one there is no state to take over")
 			}
 			return nil
 		},
@@ -49,13 +52,14 @@ func newRun(c console) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&f.file, "config", "c", "", "configuration file")
 	cmd.Flags().StringVar(&f.admin, "admin", "", "address of the admin API, HOST:PORT or unix:PATH; overrides the file's")
+	cmd.Flags().BoolVar(&f.takeover, "takeover", false, "join a process that runs already, follow its state, and take over when it ends")
 	cmd.Flags().StringVar(&f.quick.Listen, "listen", "", "without a file: address for clients (default :8080)")
 	cmd.Flags().StringVar(&f.quick.Stable, "stable", "", "without a file: URL of the version in service")
 	cmd.Flags().StringVar(&f.quick.Canary, "canary", "", "without a file: URL of the version on trial")
 	cmd.Flags().StringVar(&f.quick.Weight, "weight", "", "without a file: the canary's share, like 5%")
 	cmd.Flags().BoolVar(&f.quick.Sticky, "sticky", false, "without a file: keep users on their version by cookie")
 	cmd.Flags().StringVar(&f.quick.Rollout, "rollout", "", "without a file: run a rollout with this preset, like fast")
-	perCall(cmd, "listen", "stable", "canary", "weight", "sticky", "rollout")
+	perCall(cmd, "takeover", "listen", "stable", "canary", "weight", "sticky", "rollout")
 	return cmd
 }
 
@@ -93,8 +97,15 @@ func runProxy(ctx context.Context, c console, f runFlags) error {
 		defer func() { _ = os.RemoveAll(dir) }()
 		stateDir = dir
 	}
+	sockets, err := inherited(c.env)
+	if err != nil {
+		return err
+	}
 	level := zap.NewAtomicLevelAt(zap.InfoLevel)
-	a, err := app.New(app.Options{Load: f.load(stateDir), Level: &level, Log: newLog(c.err, &level), Build: admin.ReadBuild(version)})
+	a, err := app.New(app.Options{
+		Load: f.load(stateDir), Level: &level, Log: newLog(c.err, &level), Build: admin.ReadBuild(version),
+		Takeover: f.takeover, Inherited: sockets, Notify: notifier(c.env),
+	})
 	var invalid *app.InvalidConfig
 	switch {
 	case errors.As(err, &invalid):

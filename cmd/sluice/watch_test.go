@@ -94,11 +94,13 @@ func TestAWaitThatIsGivenUpIsNoTimeout(t *testing.T) {
 	t.Parallel()
 	_, controller, env := serve(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	controller.OnLook = func(look int, _ *rollout.Status) {
-		if look > 2 {
-			cancel()
+	controller.Set(func(c *admintest.Controller) {
+		c.OnLook = func(look int, _ *rollout.Status) {
+			if look > 2 {
+				cancel()
+			}
 		}
-	}
+	})
 	address, _ := strings.CutPrefix(env[0], "SLUICE_ADMIN=")
 	out := new(recorder)
 	if code := run(ctx, []string{"status", "--wait", "checkout", "--admin", address}, console{out: out, err: out, env: func(string) string { return "" }}); code != exitFailure {

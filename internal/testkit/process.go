@@ -61,9 +61,16 @@ type Process struct {
 // launch starts the binary with the arguments. The end of the test kills it, if it still runs, and shows its stderr if the test failed.
 func launch(t testing.TB, args ...string) *Process {
 	t.Helper()
+	return launchWith(t, func(*exec.Cmd) {}, args...)
+}
+
+// launchWith is launch of a process that change has changed.
+func launchWith(t testing.TB, change func(*exec.Cmd), args ...string) *Process {
+	t.Helper()
 	p := &Process{cmd: exec.Command(Binary(t), args...), done: make(chan struct{})}
 	p.cmd.Dir = t.TempDir()
 	p.cmd.Env = append(cleanEnvironment(), "HOME="+p.cmd.Dir, "XDG_STATE_HOME="+filepath.Join(p.cmd.Dir, "state"), "GORACE=exitcode=66")
+	change(p.cmd)
 	p.start(t, args)
 	return p
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -65,6 +66,27 @@ func (p *Proxy) WriteWhole(t testing.TB, text string) {
 func (p *Proxy) Run(t testing.TB, args ...string) {
 	t.Helper()
 	p.Process = launch(t, append([]string{"run", "-c", p.File}, args...)...)
+}
+
+// RunUnder is Run by a service manager: with its environment, NAME=VALUE, and with sockets that it has opened.
+func (p *Proxy) RunUnder(t testing.TB, environment []string, sockets ...*os.File) {
+	t.Helper()
+	p.Process = launchWith(t, func(cmd *exec.Cmd) {
+		// The sockets are for the process with this number, which only the process itself knows.
+		cmd.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+		cmd.Path = "/bin/sh"
+		cmd.Env = append(cmd.Env, fmt.Sprintf("LISTEN_FDS=%d", len(sockets)))
+		cmd.Env = append(cmd.Env, environment...)
+		cmd.ExtraFiles = sockets
+	}, "run", "-c", p.File)
+}
+
+// Successor is another process for the same file, addresses and state, started beside this one.
+func (p *Proxy) Successor(t testing.TB, args ...string) *Proxy {
+	t.Helper()
+	next := *p
+	next.Run(t, args...)
+	return &next
 }
 
 // RunWithoutFile runs the proxy with flags alone, on ports of its own, and waits until it is ready. --listen and --admin are added.
