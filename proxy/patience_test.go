@@ -90,6 +90,20 @@ func TestAClientThatTakesNoAnswerIsCutAfterItsIdleTime(t *testing.T) {
 	}
 }
 
+func TestAnAnswerThatASlowClientDidNotTakeInTimeIsNoWholeOne(t *testing.T) {
+	t.Parallel()
+	body := strings.Repeat("x", 64<<20)
+	b := newBench(t, limitsWith(func(l *Limits) { l.IdleTimeout = 300 * time.Millisecond }), newOrigin(t, always("HTTP/1.1 200 OK\r\n\r\n"+body)).url)
+	c, r := b.dial()
+	_, _ = io.WriteString(c, "GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+	head(r)
+	eventually(t, "the client is cut", func() bool { return b.connections() == 0 })
+	// For HTTP/1.0 the end of the connection is the end of the body.
+	if n, err := io.Copy(io.Discard, r); err == nil {
+		t.Errorf("got %d of %d bytes and a proper end, want a reset", n, len(body))
+	}
+}
+
 func TestAClientThatUploadsAndTakesNoAnswerIsCutToo(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, func(c net.Conn, r *bufio.Reader) {
