@@ -23,6 +23,7 @@ func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 type setting struct {
 	lanes           int
 	limits, backend string // keys of the listener's limits and of the backend
+	route           string // a line of the route
 	dead            bool   // nobody listens where the backend should be
 }
 
@@ -30,7 +31,7 @@ var settings = map[string]setting{
 	"":                {lanes: 6},
 	"small limits":    {lanes: 2, limits: "headerBytes: 1KiB, headerCount: 10, bodyBytes: 10B"},
 	"short patience":  {lanes: 6, limits: "headerTimeout: 300ms, idleTimeout: 300ms, bodyRate: 0", backend: "timeouts: {firstByte: 300ms, idle: 300ms}"},
-	"a rate":          {lanes: 1, limits: "bodyRate: 1MiB/s"},
+	"a short timeout": {lanes: 2, route: "timeout: 300ms"},
 	"one client":      {lanes: 1, limits: "connections: 1"},
 	"one per address": {lanes: 1, limits: "connectionsPerIP: 1"},
 	"one connection":  {lanes: 1, backend: "connections: {max: 1}"},
@@ -87,7 +88,7 @@ func start(t *testing.T) map[string]chan *Lane {
 				{"admin", `{path: {prefix: /admin}, `}, {"shop", `{`},
 			} {
 				fmt.Fprintf(&routes, "  - name: %s%d\n    match: [%slisteners: [web%d]}]\n", r.name, n, r.match, n)
-				fmt.Fprintf(&routes, "    backends: {stable: {endpoints: [\"http://%s\"], %s}}\n", origin, s.backend)
+				fmt.Fprintf(&routes, "    backends: {stable: {endpoints: [\"http://%s\"], %s}}\n    %s\n", origin, s.backend, s.route)
 			}
 		}
 	}
