@@ -158,3 +158,20 @@ func TestEveryPromiseHasACase(t *testing.T) {
 		}
 	}
 }
+
+func TestTheThreatModelNamesEveryFileOfCases(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/threat-model.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases, err := All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		if !strings.Contains(string(page), c.File) {
+			t.Fatalf("docs/threat-model.md does not name %s", c.File)
+		}
+	}
+}

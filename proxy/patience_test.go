@@ -216,3 +216,26 @@ func TestARequestOnAConnectionThatWasCutIsNotSentToABackend(t *testing.T) {
 		t.Errorf("the backend got %d requests that nobody can be answered, want none", n)
 	}
 }
+
+func TestABodyEarnsItsTimeByItsRate(t *testing.T) {
+	t.Parallel()
+	x := &exchange{front: &Front{Limits: Limits{BodyRate: 1000}}, client: &client{}}
+	r := requestBody{x: x}
+	x.client.in.buf = make([]byte, 100_000)
+	for _, c := range []struct {
+		allowance, waited time.Duration
+		arrived           int
+		want              time.Duration
+	}{
+		{bodyPatience, 0, 0, bodyPatience},
+		{bodyPatience, 4 * time.Second, 1000, 7 * time.Second},
+		{bodyPatience, time.Second, 90_000, bodyPatience}, // nobody saves up for a long silence
+		{time.Second, 3 * time.Second, 500, time.Millisecond},
+		{time.Second, time.Second, 500, 500 * time.Millisecond},
+	} {
+		x.client.in.lo, x.client.in.hi = 0, c.arrived
+		if got := r.earn(c.allowance, c.waited); got != c.want {
+			t.Errorf("earn(%v, %v) with %d bytes = %v, want %v", c.allowance, c.waited, c.arrived, got, c.want)
+		}
+	}
+}
