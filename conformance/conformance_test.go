@@ -117,14 +117,14 @@ func laneAt(t *testing.T, proxy, backend string) *Lane {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	return &Lane{Proxy: proxy, Backend: l.(*net.TCPListener), Patience: 4 * time.Second}
+	return &Lane{Proxy: proxy, Backend: l.(*net.TCPListener), Patience: 10 * time.Second}
 }
 
 // runForeign holds the cases that need no special setting with another proxy, one after the other.
 func runForeign(t *testing.T, cases []Case) {
 	t.Helper()
 	l := laneAt(t, *foreign, *listen)
-	l.Foreign, l.Patience = true, l.Patience/10
+	l.Foreign, l.Patience = true, 2*time.Second
 	for _, c := range cases {
 		if c.With != "" || c.From != "" {
 			continue
