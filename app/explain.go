@@ -63,24 +63,24 @@ func questionHead(q *admin.ExplainRequest) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("url: %q can't be parsed; write it like http://shop.example.com/checkout", q.URL)
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n", method, u.RequestURI())
+	var fields strings.Builder
 	hasHost := false
 	for _, name := range slices.Sorted(maps.Keys(q.Headers)) {
 		if strings.ContainsAny(name+q.Headers[name], "\r\n\x00") {
 			return nil, fmt.Errorf("headers: %q holds a line end or NUL, which no request can carry", name)
 		}
 		hasHost = hasHost || strings.EqualFold(name, "host")
-		fmt.Fprintf(&b, "%s: %s\r\n", name, q.Headers[name])
+		fmt.Fprintf(&fields, "%s: %s\r\n", name, q.Headers[name])
 	}
+	if !hasHost && u.Host != "" {
+		fmt.Fprintf(&fields, "Host: %s\r\n", u.Host)
+		hasHost = true
+	}
+	version := "HTTP/1.1"
 	if !hasHost {
-		host := u.Host
-		if host == "" {
-			host = "localhost"
-		}
-		fmt.Fprintf(&b, "Host: %s\r\n", host)
+		version = "HTTP/1.0" // the one in which a request may name none
 	}
-	return []byte(b.String() + "\r\n"), nil
+	return fmt.Appendf(nil, "%s %s %s\r\n%s\r\n", method, u.RequestURI(), version, &fields), nil
 }
 
 // detail is the reason in words.

@@ -3,23 +3,27 @@ package backend
 import (
 	"net"
 	"sync"
+
+	"sluice/sock"
 )
 
-// streams are the connections of an endpoint that are busy without an end in sight: tunnels and event streams.
+// streams are the connections of an endpoint that are busy without an end in sight, tunnels and event streams, each with the client's
+// socket at its other end.
 type streams struct {
 	mu   sync.Mutex
-	open map[*Conn]struct{}
+	open map[*Conn]*sock.Sock
 }
 
-// Stream counts a connection among the streams, until it is closed or put back. Its owner calls it.
-func (e *Endpoint) Stream(c *Conn) {
+// Stream counts a connection among the streams, until it is closed or put back. Its owner calls it. The client's socket is cut with it: a
+// stream that waits for its client would not notice.
+func (e *Endpoint) Stream(c *Conn, client *sock.Sock) {
 	s := &e.streams
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open == nil {
-		s.open = map[*Conn]struct{}{}
+		s.open = map[*Conn]*sock.Sock{}
 	}
-	s.open[c] = struct{}{}
+	s.open[c] = client
 	c.streams = true
 }
 
@@ -49,9 +53,10 @@ func (b *Backend) Streams() (n int) {
 func (b *Backend) CutStreams() (n int) {
 	for _, e := range b.endpoints {
 		e.streams.mu.Lock()
-		for c := range e.streams.open {
+		for c, client := range e.streams.open {
 			c.dismissed.Store(true)
 			c.Cut()
+			client.Cut()
 			n++
 		}
 		e.streams.mu.Unlock()

@@ -23,6 +23,7 @@ func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 type setting struct {
 	lanes           int
 	limits, backend string // keys of the listener's limits and of the backend
+	route           string // a line of the route
 	dead            bool   // nobody listens where the backend should be
 }
 
@@ -30,7 +31,7 @@ var settings = map[string]setting{
 	"":                {lanes: 6},
 	"small limits":    {lanes: 2, limits: "headerBytes: 1KiB, headerCount: 10, bodyBytes: 10B"},
 	"short patience":  {lanes: 6, limits: "headerTimeout: 300ms, idleTimeout: 300ms, bodyRate: 0", backend: "timeouts: {firstByte: 300ms, idle: 300ms}"},
-	"a rate":          {lanes: 1, limits: "bodyRate: 1MiB/s"},
+	"a short timeout": {lanes: 2, route: "timeout: 300ms"},
 	"one client":      {lanes: 1, limits: "connections: 1"},
 	"one per address": {lanes: 1, limits: "connectionsPerIP: 1"},
 	"one connection":  {lanes: 1, backend: "connections: {max: 1}"},
@@ -87,7 +88,7 @@ func start(t *testing.T) map[string]chan *Lane {
 				{"admin", `{path: {prefix: /admin}, `}, {"shop", `{`},
 			} {
 				fmt.Fprintf(&routes, "  - name: %s%d\n    match: [%slisteners: [web%d]}]\n", r.name, n, r.match, n)
-				fmt.Fprintf(&routes, "    backends: {stable: {endpoints: [\"http://%s\"], %s}}\n", origin, s.backend)
+				fmt.Fprintf(&routes, "    backends: {stable: {endpoints: [\"http://%s\"], %s}}\n    %s\n", origin, s.backend, s.route)
 			}
 		}
 	}
@@ -116,14 +117,14 @@ func laneAt(t *testing.T, proxy, backend string) *Lane {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	return &Lane{Proxy: proxy, Backend: l.(*net.TCPListener), Patience: 4 * time.Second}
+	return &Lane{Proxy: proxy, Backend: l.(*net.TCPListener), Patience: 10 * time.Second}
 }
 
 // runForeign holds the cases that need no special setting with another proxy, one after the other.
 func runForeign(t *testing.T, cases []Case) {
 	t.Helper()
 	l := laneAt(t, *foreign, *listen)
-	l.Foreign, l.Patience = true, l.Patience/10
+	l.Foreign, l.Patience = true, 2*time.Second
 	for _, c := range cases {
 		if c.With != "" || c.From != "" {
 			continue
@@ -154,6 +155,23 @@ func TestEveryPromiseHasACase(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 23, 24} {
 		if !has[fmt.Sprint(n)] {
 			t.Errorf("promise %d has no case", n)
+		}
+	}
+}
+
+func TestTheThreatModelNamesEveryFileOfCases(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/threat-model.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases, err := All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		if !strings.Contains(string(page), c.File) {
+			t.Fatalf("docs/threat-model.md does not name %s", c.File)
 		}
 	}
 }

@@ -19,7 +19,7 @@
 //
 //	> (ends)  (closes)  (resets)     half-close, close, reset the connection
 //	< (end)  (reset)  (gone)         the other side does; gone is either
-//	B< (new)                         what follows comes over a new connection; without it, over the same one
+//	B< (new)  (first)                what follows comes over a new connection, or over the first again; without it, over the same one
 //	B< (forwarded)                   the fields that the proxy adds to every request, and the empty line
 //	C< (page 502), (page 502 HEAD)   an error page
 //

@@ -76,7 +76,7 @@ func (t *talk) close() {
 // step takes one step. next is the one after, which ends "any lines".
 func (t *talk) step(s, next *Step) error {
 	e, err := t.end(s)
-	if err != nil || s.Act == "new" {
+	if err != nil || s.Act == "new" || s.Act == "first" {
 		return err
 	}
 	switch {
@@ -111,6 +111,9 @@ func (t *talk) end(s *Step) (*end, error) {
 		}
 		t.clients[s.Who] = t.wrap(c)
 		return t.clients[s.Who], nil
+	}
+	if s.Act == "first" && len(t.backends) > 0 {
+		t.backend = t.backends[0]
 	}
 	if t.backend == nil || s.Act == "new" {
 		_ = t.Backend.SetDeadline(t.deadline)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -88,4 +89,39 @@ func TestASecondTermEndsAtOnce(t *testing.T) {
 	})
 	p.Signal(t, syscall.SIGTERM)
 	p.Wait(t)
+}
+
+func TestATunnelLivesUntilTheShutdownTimeoutAndNoLonger(t *testing.T) {
+	t.Parallel()
+	url := testkit.NewRawOrigin(t, func(c *testkit.RawConn) {
+		if _, err := c.Request(); err == nil {
+			c.Say("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+			_, _ = io.Copy(c, c.In)
+		}
+	})
+	p := testkit.Start(t, "shutdownTimeout: 1s\nroutes:\n  - {name: shop, backends: {stable: {endpoints: [\""+url+"\"]}}}\n")
+	c := testkit.Dial(t, p.Web)
+	c.Send(t, testkit.Head("GET", "/", "Connection: Upgrade", "Upgrade: echo"))
+	if line, err := c.In.ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 101 ") {
+		t.Fatalf("got %q, %v; want 101", line, err)
+	}
+	for line := ""; line != "\r\n"; {
+		var err error
+		if line, err = c.In.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.Signal(t, syscall.SIGTERM)
+	testkit.Until(t, testkit.Patience, "a proxy that drains", func() (bool, any) {
+		code, body := p.Get(t, "/readyz")
+		return code == http.StatusServiceUnavailable, body
+	})
+	c.Send(t, "ping")
+	if b, err := c.In.ReadByte(); b != 'p' || err != nil {
+		t.Errorf("the tunnel gave %q, %v while draining; want it to go on", b, err)
+	}
+	p.Wait(t)
+	if rest, err := io.ReadAll(c.In); err == nil {
+		t.Errorf("the tunnel ended properly after %q, want a reset", rest)
+	}
 }

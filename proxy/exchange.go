@@ -222,6 +222,8 @@ func (x *exchange) malformed(err error) bool {
 	switch {
 	case errors.As(err, &r):
 		process.ClientError(clientErrorOf(r.status))
+		// As far as it was scanned; in the other cases what the scan points to may have moved.
+		x.toHEAD, x.head.json = string(x.head.method) == "HEAD", x.head.acceptsJSON()
 	case x.client.sock.WasCut():
 		process.ClientError(metrics.ClientHeaderTimeout)
 		r = &refusal{408, "the request's head did not arrive in time"}
@@ -235,7 +237,6 @@ func (x *exchange) malformed(err error) bool {
 	}
 	x.start = metrics.Now()
 	x.head.close = true
-	x.head.json = x.head.acceptsJSON()
 	x.inventID()
 	return x.own(r.status, r.reason)
 }

@@ -22,7 +22,7 @@ func (x *exchange) pass(e *backend.Endpoint) bool {
 	x.request.answering.Store(true)
 	if x.eventStream() {
 		x.deadline, x.up.deadline = 0, 0
-		e.Stream(x.up.conn)
+		e.Stream(x.up.conn, x.client.sock)
 	}
 	n := noted{requestID: x.id, cookie: x.cookie, chunked: asChunks, persistence: x.persistence(keep)}
 	if x.table.DebugHeaders {
@@ -160,9 +160,14 @@ func (x *exchange) give(p []byte) error {
 // clientGone ends a request whose answer nobody takes. The backend is not to blame for that, but for an error it answered with.
 func (x *exchange) clientGone(status int) bool {
 	x.request.stop()
+	if x.up.conn == nil || !x.up.conn.Dismissed() {
+		x.client.server.Process.ClientError(metrics.ClientAborted)
+	}
 	x.up.discard()
-	x.client.server.Process.ClientError(metrics.ClientAborted)
 	x.judge(metrics.Outcome{At: metrics.Now(), Failed: status >= 500, Void: status < 500})
+	if x.begun {
+		x.client.reset() // to one that is only slow, an end alone would look like the answer's
+	}
 	return false
 }
 

@@ -90,6 +90,20 @@ func TestAClientThatTakesNoAnswerIsCutAfterItsIdleTime(t *testing.T) {
 	}
 }
 
+func TestAnAnswerThatASlowClientDidNotTakeInTimeIsNoWholeOne(t *testing.T) {
+	t.Parallel()
+	body := strings.Repeat("x", 64<<20)
+	b := newBench(t, limitsWith(func(l *Limits) { l.IdleTimeout = 300 * time.Millisecond }), newOrigin(t, always("HTTP/1.1 200 OK\r\n\r\n"+body)).url)
+	c, r := b.dial()
+	_, _ = io.WriteString(c, "GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+	head(r)
+	eventually(t, "the client is cut", func() bool { return b.connections() == 0 })
+	// For HTTP/1.0 the end of the connection is the end of the body.
+	if n, err := io.Copy(io.Discard, r); err == nil {
+		t.Errorf("got %d of %d bytes and a proper end, want a reset", n, len(body))
+	}
+}
+
 func TestAClientThatUploadsAndTakesNoAnswerIsCutToo(t *testing.T) {
 	t.Parallel()
 	o := newOrigin(t, func(c net.Conn, r *bufio.Reader) {
@@ -200,5 +214,28 @@ func TestARequestOnAConnectionThatWasCutIsNotSentToABackend(t *testing.T) {
 	b.settled()
 	if n := seen.Load(); n != 0 {
 		t.Errorf("the backend got %d requests that nobody can be answered, want none", n)
+	}
+}
+
+func TestABodyEarnsItsTimeByItsRate(t *testing.T) {
+	t.Parallel()
+	x := &exchange{front: &Front{Limits: Limits{BodyRate: 1000}}, client: &client{}}
+	r := requestBody{x: x}
+	x.client.in.buf = make([]byte, 100_000)
+	for _, c := range []struct {
+		allowance, waited time.Duration
+		arrived           int
+		want              time.Duration
+	}{
+		{bodyPatience, 0, 0, bodyPatience},
+		{bodyPatience, 4 * time.Second, 1000, 7 * time.Second},
+		{bodyPatience, time.Second, 90_000, bodyPatience}, // nobody saves up for a long silence
+		{time.Second, 3 * time.Second, 500, time.Millisecond},
+		{time.Second, time.Second, 500, 500 * time.Millisecond},
+	} {
+		x.client.in.lo, x.client.in.hi = 0, c.arrived
+		if got := r.earn(c.allowance, c.waited); got != c.want {
+			t.Errorf("earn(%v, %v) with %d bytes = %v, want %v", c.allowance, c.waited, c.arrived, got, c.want)
+		}
 	}
 }

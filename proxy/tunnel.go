@@ -23,7 +23,7 @@ type tunnel struct {
 
 // tunnel passes the 101 on and joins the connections. What is judged is the handshake; the stream is in flight until it ends.
 func (x *exchange) tunnel(e *backend.Endpoint) bool {
-	e.Stream(x.up.conn)
+	e.Stream(x.up.conn, x.client.sock)
 	x.deadline, x.up.deadline = 0, 0
 	x.up.conn.Expire(0)
 	n := noted{requestID: x.id, cookie: x.cookie, persistence: "Connection: Upgrade\r\nUpgrade: " + string(x.answer.protocol()) + "\r\n"}
@@ -43,7 +43,6 @@ func (x *exchange) tunnel(e *backend.Endpoint) bool {
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		defer x.client.server.caught(t.fail)
 		t.flow(&x.client.in, x.client.sock, x.up.conn.Sock)
 	}()
 	t.flow(&x.up.in, x.up.conn.Sock, x.client.sock)
@@ -58,6 +57,7 @@ func (x *exchange) tunnel(e *backend.Endpoint) bool {
 
 // flow carries one direction, and its end. While nothing comes it holds no buffer.
 func (t *tunnel) flow(in *inbound, from, to *sock.Sock) {
+	defer t.x.client.server.caught(t.fail)
 	for {
 		err := in.await()
 		switch {

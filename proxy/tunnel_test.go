@@ -94,6 +94,33 @@ func TestStreamsThatAreCutAreResetAndBlameNobody(t *testing.T) {
 	}
 }
 
+func TestATunnelThatWaitsForItsClientIsCutToo(t *testing.T) {
+	t.Parallel()
+	stuck := make(chan struct{})
+	o := newOrigin(t, func(c net.Conn, r *bufio.Reader) {
+		head(r)
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
+		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+		for piece := make([]byte, 1<<16); ; { // until nobody takes more
+			if _, err := c.Write(piece); err != nil {
+				break
+			}
+		}
+		close(stuck)
+		_, _ = io.Copy(io.Discard, r)
+	})
+	b := newBench(t, benchOptions{}, o.url)
+	c, r := b.dial()
+	_, _ = io.WriteString(c, upgradeRequest)
+	head(r)
+	<-stuck
+	b.route.Backends[0].CutStreams()
+	b.settled()
+	if n := b.server.Process.ClientErrors(); n != [metrics.NumClientErrors]uint64{} {
+		t.Errorf("client errors %v, want none", n)
+	}
+}
+
 func TestAnOrdinaryRequestIsNoStream(t *testing.T) {
 	t.Parallel()
 	begun, release := make(chan struct{}), make(chan struct{})

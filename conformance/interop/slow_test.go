@@ -24,7 +24,7 @@ func TestSlowClientsAreCutAndOthersServed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := before(t, o.URL, "headerTimeout: 1s, idleTimeout: 1s, bodyRate: 10KiB/s")
+			p := before(t, o.URL, "headerTimeout: 1s, idleTimeout: 5s, bodyRate: 10KiB/s")
 			args = append(args, "-c", "200", "-r", "200", "-l", "6", "-p", "5", "-u", "http://"+p.Web+"/big")
 			attack := testkit.Child(t, "slowhttptest", args...)
 			for !attack.Ended() {
