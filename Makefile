@@ -5,7 +5,7 @@ SCENARIO ?= good
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 SOURCES := $(shell find . -name '*.go' -not -path './tools/*') go.mod go.sum
 
-.PHONY: build demo test race lint fmt needs
+.PHONY: build demo test race chaos lint fmt needs
 build: sluice
 
 sluice: $(SOURCES)
@@ -29,6 +29,12 @@ needs:
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nginx-light >/dev/null; \
 	  else echo "the tests with nginx need it: install nginx-light (Debian) or nginx; without it they are skipped, and fail under CI=true"; fi; }
+
+# Kills, commands, reloads and faults of the disk under load, for so long; the summary has the seed.
+DURATION ?= 2m
+SEED ?= 0
+chaos:
+	$(GO) test ./e2e -count=1 -run '^TestChaos$$' -v -timeout 0 -chaos=$(DURATION) -chaos-seed=$(SEED)
 
 lint:
 	@mkdir -p $(BIN)
