@@ -3,6 +3,7 @@ package rollout
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing/synctest"
 	"time"
 )
@@ -23,12 +24,15 @@ func (f *faults) explain(s *State, d *Decision) {
 			f.t.Errorf("promoted by %s: %s", d.Actor, d.Sentence)
 		}
 	case "resume":
-		if d.Reason != ReasonCanaryUnavailable && d.Reason != ReasonStateReadOnly {
-			f.t.Errorf("a resume from %s raised the weight: %s", d.Reason, d.Sentence)
+		if d.Reason != ReasonStateReadOnly && (d.Reason != ReasonCanaryUnavailable || s.Step != 1) {
+			f.t.Errorf("a resume from %s raised the weight to that of step %d: %s", d.Reason, s.Step, d.Sentence)
 		}
 	case "approve", "undo", "set-weight":
 		if !person {
 			f.t.Errorf("%s by %s: %s", d.Action, d.Actor, d.Sentence)
+		}
+		if d.Action == "approve" {
+			f.proven(s, d)
 		}
 	default:
 		f.t.Errorf("%s raised the weight: %s", d.Action, d.Sentence)
@@ -50,10 +54,16 @@ func (f *faults) proven(s *State, d *Decision) {
 		return
 	}
 	step := f.plan.Rollout.Steps[left-1]
-	if held := f.now() - f.weightAt; held < step.Hold-time.Second {
-		f.t.Errorf("step %d was left after %s of %s: %s", left, held, step.Hold, d.Sentence)
+	needed := step.Hold
+	for _, stop := range f.plan.Rollout.Stops {
+		if stop.Before == s.Step && f.planAt < f.weightAt {
+			needed += stop.Pause
+		}
 	}
-	if d.Reason == ReasonInsufficient {
+	if held := f.now() - f.weightAt; held < needed-time.Second {
+		f.t.Errorf("step %d was left after %s of %s: %s", left, held, needed, d.Sentence)
+	}
+	if d.Reason == ReasonInsufficient || f.wentWithout(d) {
 		_, approved := f.commands["approve"]
 		if f.plan.Rollout.OnInsufficient != OnPromote && !approved {
 			f.t.Errorf("went on without evidence: %s", d.Sentence)
@@ -65,23 +75,50 @@ func (f *faults) proven(s *State, d *Decision) {
 	}
 }
 
+// wentWithout says that a person or the plan has left the evidence of the step out before its gate was opened.
+func (f *faults) wentWithout(d *Decision) bool {
+	for _, e := range f.journal.Last("shop", 500) {
+		if e.Attempt != d.Attempt || e.WeightTo != e.WeightFrom {
+			return false
+		}
+		if (e.Action == "approve" || e.Action == "hold") && strings.Contains(e.Sentence, "without enough evidence") {
+			return true
+		}
+	}
+	return false
+}
+
 // opened: each gate before the weight has an approval that was sent for it, in its time, and opens nothing else.
 func (f *faults) opened(s *State, d *Decision) {
-	for _, gate := range f.plan.Rollout.stops(s.Step) {
-		if gate.Gate == "" || s.Step == 1 && gate.Gate == PersonGate && f.startedByHand(s.Attempt) {
+	for gate, expires := range f.gates(s.Step) {
+		if s.Step == 1 && gate == PersonGate && f.startedByHand(s.Attempt) {
 			continue
 		}
 		i := slices.IndexFunc(f.approvals, func(a *asked) bool {
 			c := a.command
-			late := gate.Expires > 0 && f.now()-a.at > gate.Expires+time.Minute // a command may lie behind a slow write
-			return !a.used && !a.refused && !late && c.Attempt == d.Attempt && *c.Step == s.Step-1 && c.Gate == gate.Gate
+			late := expires > 0 && f.now()-a.at > expires+10*time.Second // a command may lie behind a slow write
+			return !a.used && !a.refused && !late && c.Attempt == d.Attempt && *c.Step == s.Step-1 && c.Gate == gate
 		})
 		if i < 0 {
-			f.t.Errorf("gate %s before step %d of %s was opened by nobody: %s", gate.Gate, s.Step, d.Attempt, d.Sentence)
+			f.t.Errorf("gate %s before step %d of %s was opened by nobody: %s", gate, s.Step, d.Attempt, d.Sentence)
 			continue
 		}
 		f.approvals[i].used = true
 	}
+}
+
+// gates before a step, with their expiries, read from the plan by themselves.
+func (f *faults) gates(before int) map[string]time.Duration {
+	out := map[string]time.Duration{}
+	for _, s := range f.plan.Rollout.Stops {
+		if s.Before == before && s.Gate != "" {
+			out[s.Gate] = s.Expires
+		}
+	}
+	if f.plan.Rollout.Decision == Manual && len(out) == 0 {
+		out[PersonGate] = 0
+	}
+	return out
 }
 
 func (f *faults) startedByHand(attempt string) bool {
@@ -155,15 +192,15 @@ func (f *faults) die() {
 	if !up || f.now()-f.sickAt < 5*time.Second {
 		return
 	}
-	for range 5 { // a write that returns meanwhile brings another weight, with numbers of its own
-		before := f.control.Routing()
+	for range 5 { // a write that returns, or stable's recovery, begins the numbers anew
+		before, decided := f.control.Routing(), f.control.Status().LastDecision
 		if !before.Trial || before.CanaryWeight == 0 {
 			return
 		}
 		f.count("stable", 40, 0)
 		f.count("canary", 400, 400)
 		f.pass(400 * time.Millisecond)
-		if r := f.control.Routing(); !r.same(&before) {
+		if r, d := f.control.Routing(), f.control.Status().LastDecision; !r.same(&before) || d != decided {
 			continue
 		}
 		f.t.Errorf("a dead canary is still at %s in %s: %+v", before.CanaryWeight, f.control.Status().Phase, f.control.Status().Checks)
@@ -194,7 +231,7 @@ func (f *faults) change() {
 	before := f.control.Status().Weight
 	f.watch.Lock()
 	old := f.plan
-	f.plan = p
+	f.plan, f.planAt = p, f.now()
 	f.watch.Unlock()
 	if err := f.control.SetPlan(f.t.Context(), p); err != nil {
 		f.watch.Lock()

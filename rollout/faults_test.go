@@ -56,6 +56,7 @@ type faults struct {
 	lived     time.Duration
 	bornAt    time.Time
 	weightAt  time.Duration // lived when the weight changed
+	planAt    time.Duration // and when the plan did
 	commands  map[string]time.Duration
 	approvals []*asked
 	sickAt    time.Duration // stable failed requests
@@ -205,6 +206,10 @@ func (f *faults) checkBoot(plan *Plan) {
 	case !ok:
 		if !safe {
 			f.t.Errorf("boot with nothing on disk: routing %+v", f.before)
+		}
+	case f.store.err != nil && s.Manual == nil:
+		if !safe || status.Reason != ReasonStateReadOnly {
+			f.t.Errorf("boot with a disk that can't be written: %s %s, routing %+v", status.Phase, status.Reason, f.before)
 		}
 	default:
 		committed := RoutingOf(plan, &s)

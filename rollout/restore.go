@@ -9,6 +9,7 @@ import (
 // boot loads the state and writes it once: a state folder has to take a write before anything on trial gets traffic.
 func (c *Controller) boot() {
 	s, lost := c.load()
+	c.catchUp(s.Last)
 	c.state = s
 	in := c.input()
 	s, decisions, err := Boot(&c.plan, s, &in, lost)
@@ -28,7 +29,6 @@ func (c *Controller) boot() {
 		}
 	}
 	c.top = max(c.top, s.Seq)
-	c.catchUp(&s)
 	c.state, c.routing = s, RoutingOf(&c.plan, &s)
 	c.restartWindows()
 	c.record(decisions)
@@ -52,10 +52,10 @@ func (c *Controller) load() (s State, lost bool) {
 	return s, false
 }
 
-// catchUp writes the last decision to the journal where a crash came between the state and it.
-func (c *Controller) catchUp(s *State) {
+// catchUp writes the last decision that was committed to the journal, where a crash came between the two.
+func (c *Controller) catchUp(last *Decision) {
 	newest := c.config.Journal.Last(c.plan.Route, 1)
-	if s.Last != nil && (len(newest) == 0 || newest[0].Seq < s.Last.Seq && newest[0].At.Before(s.Last.At)) {
-		c.config.Journal.Add(*s.Last)
+	if last != nil && (len(newest) == 0 || newest[0].Seq < last.Seq && newest[0].At.Before(last.At)) {
+		c.config.Journal.Add(*last)
 	}
 }

@@ -141,7 +141,11 @@ func (m *machine) halt(r *Rollout, i int, stop Stop) {
 	d := m.begin("hold", actorAnalysis, stop.kind())
 	m.stand(i, stop)
 	why := ""
-	if !m.unbegun() {
+	switch {
+	case m.unbegun():
+	case m.Unproven:
+		why = ", without enough evidence: " + m.passed(r)
+	default:
 		why = ": " + m.passed(r)
 	}
 	m.end(d, fmt.Sprintf("At %s, %s%s.", m.shown(), stop.inWords(), why))
