@@ -25,6 +25,8 @@ type Scenario struct {
 	// that a request fails, from a number in [0, 1) that is the user's.
 	Users     int
 	UserError func(canary bool, luck float64) float64
+	// Pods that the versions run on, nil: they make no difference.
+	Pods *Pods
 	// Pinned keeps the canary at the first step's weight; the run ends after Duration.
 	Pinned   bool
 	Duration time.Duration
@@ -201,6 +203,9 @@ func Scenarios() []Scenario {
 		shared(1000, "outage", outage), shared(1000, "tide", tide),
 		clustered(100, "users that always fail", always), clustered(100, "users of all kinds", logUniform),
 		stickyWorse(1000, 0.001, 0.01), stickyWorse(1000, 0.001, 0.05),
+		unequalPods(1000, Pods{Spread: 0.1}), unequalPods(1000, Pods{Spread: 0.3}),
+		unequalPods(1000, Pods{Blip: 200 * time.Millisecond, Every: 5 * time.Minute}),
+		unequalPods(1000, Pods{Blip: time.Second, Every: 5 * time.Minute}),
 		lessShare(1000), slowSuccess(200), lowTraffic(), better(1000), stableBroken(1000),
 	)
 }
