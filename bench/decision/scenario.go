@@ -122,9 +122,13 @@ func tide(t float64) float64 { return 0.001 + 0.007*min(t/200, 1) }
 
 // clustered are users who come back and have their own troubles, the same on both sides.
 func clustered(rate float64, name string, of func(luck float64) float64) Scenario {
+	mean := 0.0
+	for i := range 10000 {
+		mean += of((float64(i)+0.5)/10000) / 10000
+	}
 	return Scenario{
 		Name: fmt.Sprintf("S6 %s, %g/s", name, rate), Rate: rate, Users: int(10 * rate), Pinned: true,
-		UserError: func(_ bool, luck float64) float64 { return of(luck) }, StableRate: 0.01, CanaryRate: 0.01, Duration: 5 * time.Minute,
+		UserError: func(_ bool, luck float64) float64 { return of(luck) }, StableRate: mean, CanaryRate: mean, Duration: 5 * time.Minute,
 	}
 }
 
