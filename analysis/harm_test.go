@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// Theorem 4: a canary that harms exactly as much as the next step allows passes with a probability of 5 % at most.
+// A canary that harms exactly as much as the next step allows passes with a probability of 5 % at most.
 func TestHarmAtTheBoundIsAcceptedOnceInTwentyAtMost(t *testing.T) {
 	t.Parallel()
 	const runs = 400

@@ -7,7 +7,8 @@ import (
 )
 
 // Rank is the safe log-rank test: given who is there, under the null the user who fails next is on the canary with the odds of its
-// users times rho. A user is bad once per component, so whatever a user's requests have in common does no harm (decision.md 1.i).
+// users times rho. A user is bad once per component, so whatever a user's requests have in common does no harm (ter Schure, Pérez-Ortiz, Ly,
+// Grünwald: The Safe Logrank Test, arXiv 2011.06931).
 type Rank struct {
 	Cash       float64     `json:"cash"`
 	Components []Component `json:"components"`

@@ -17,7 +17,7 @@ const (
 )
 
 // Order is the test that the canary's latency is at most a factor above stable's, in the sense of the whole distribution: a bet on which
-// side a request of this latency came from, where the odds never fall with the latency (decision.md 1.c).
+// side a request of this latency came from, where the odds never fall with the latency.
 type Order struct {
 	W Process `json:"wealth"`
 	// Learned are stable's latencies with the margin, up to now, Model what they were when the odds were last made.

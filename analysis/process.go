@@ -13,7 +13,7 @@ const (
 
 // Process is one test by betting: the wealth of K bets on fixed alternatives, and the Cash that no bet has had yet. Under the null the sum
 // of both is a nonnegative supermartingale that began at 1, so it ever reaches x with probability 1/x at most, however often one looks
-// (Ville's inequality; decision.md 1.0 to 1.i). It is plain data: copy it, keep it, go on from it.
+// (Ville's inequality; docs/how-it-decides.md). It is plain data: copy it, keep it, go on from it.
 type Process struct {
 	// Raw are the logarithms of the wealths, Start what they were when the calendar second began.
 	Raw   [maxAlternatives]float64 `json:"raw"`

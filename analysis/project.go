@@ -18,7 +18,7 @@ const (
 func clampRate(p float64) float64 { return max(leastRate, min(p, mostRate)) }
 
 // project finds the point of the line that is nearest to the rates (pb, pc), for a share w of the requests on the canary: the reverse
-// information projection, argmin of w KL(pc‖R q + D) + (1-w) KL(pb‖q). The derivative falls strictly between pb and the q whose line is
+// information projection (Turner, Ly, Grünwald: arXiv 2106.02693), argmin of w KL(pc‖R q + D) + (1-w) KL(pb‖q). The derivative falls strictly between pb and the q whose line is
 // pc; plain Newton leaves that bracket, so a step that would is a bisection. ok is false where the line is no rate at all.
 func project(pb, pc, w float64, l line) (qb, qc float64, ok bool) {
 	if l.at(pb) >= 1-1e-6 {

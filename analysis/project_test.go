@@ -39,7 +39,7 @@ func eachLine(f func(l line, w, pb, pc float64)) {
 	}
 }
 
-// Theorem 1: w A + (1-w) B ≤ 1 at every point of the null, for the bets beyond the line and for those within it.
+// What makes every bet fair: w A + (1-w) B ≤ 1 at every point of the null, for the bets beyond the line and for those within it.
 func TestNoBetGainsUnderItsNull(t *testing.T) {
 	t.Parallel()
 	worst := 0.0

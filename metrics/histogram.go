@@ -64,6 +64,9 @@ func middle(i int) time.Duration {
 // Record counts n durations of d.
 func (h *Histogram) Record(d time.Duration, n uint64) { h.add(bucketOf(d), n) }
 
+// RecordBucket counts n durations of bucket i, 0 ≤ i < NumBuckets.
+func (h *Histogram) RecordBucket(i int, n uint64) { h.add(i, n) }
+
 func (h *Histogram) add(bucket int, n uint64) {
 	h.buckets[bucket] += n
 	h.count += n

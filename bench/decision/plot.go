@@ -75,6 +75,7 @@ func (r *Report) WritePlot(w io.Writer, rate float64) error {
 		fmt.Fprintf(&b, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="#ddd"/>`+"\n", left, at, plotWidth-right, at)
 		text(&b, left-8, at+4, "end", fmt.Sprintf("%g", math.Pow(10, e)))
 	}
+	var labels shelf
 	for _, p := range points {
 		px := left + x.part(p.x)*(plotWidth-left-right)
 		py := plotHeight - bottom - y.part(p.y)*(plotHeight-top-bottom)
@@ -87,12 +88,27 @@ func (r *Report) WritePlot(w io.Writer, rate float64) error {
 		if px > plotWidth*0.6 {
 			anchor, dx = "end", -10
 		}
+		labels.place(&py)
 		text(&b, px+dx, py-2, anchor, p.name)
 		text(&b, px+dx, py+13, anchor, fmt.Sprintf("%.0f %% of bad ones promoted, %.0f %% of good ones rolled back", 100*p.missed, 100*p.wrong))
 	}
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// shelf keeps labels apart: a label that would lie on another moves down.
+type shelf []float64
+
+func (s *shelf) place(y *float64) {
+	for range len(*s) + 1 {
+		for _, taken := range *s {
+			if math.Abs(*y-taken) < 30 {
+				*y = taken + 31
+			}
+		}
+	}
+	*s = append(*s, *y)
 }
 
 func text(b *strings.Builder, x, y float64, anchor, s string) {

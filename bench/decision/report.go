@@ -17,6 +17,16 @@ type Report struct {
 	Cells    []Cell       `json:"cells"`
 }
 
+// Add takes in the cells of another report.
+func (r *Report) Add(o Report) {
+	r.Cells = append(r.Cells, o.Cells...)
+	for _, p := range o.Policies {
+		if len(o.Cells) > 0 && !slices.Contains(r.Policies, p) {
+			r.Policies = append(r.Policies, p)
+		}
+	}
+}
+
 // PolicyNote says how a policy differs from what it is named after.
 type PolicyNote struct {
 	Name       string `json:"name"`

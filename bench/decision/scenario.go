@@ -25,6 +25,8 @@ type Scenario struct {
 	// that a request fails, from a number in [0, 1) that is the user's.
 	Users     int
 	UserError func(canary bool, luck float64) float64
+	// Pods that the versions run on, nil: they make no difference.
+	Pods *Pods
 	// Pinned keeps the canary at the first step's weight; the run ends after Duration.
 	Pinned   bool
 	Duration time.Duration
@@ -120,9 +122,13 @@ func tide(t float64) float64 { return 0.001 + 0.007*min(t/200, 1) }
 
 // clustered are users who come back and have their own troubles, the same on both sides.
 func clustered(rate float64, name string, of func(luck float64) float64) Scenario {
+	mean := 0.0
+	for i := range 10000 {
+		mean += of((float64(i)+0.5)/10000) / 10000
+	}
 	return Scenario{
 		Name: fmt.Sprintf("S6 %s, %g/s", name, rate), Rate: rate, Users: int(10 * rate), Pinned: true,
-		UserError: func(_ bool, luck float64) float64 { return of(luck) }, StableRate: 0.01, CanaryRate: 0.01, Duration: 5 * time.Minute,
+		UserError: func(_ bool, luck float64) float64 { return of(luck) }, StableRate: mean, CanaryRate: mean, Duration: 5 * time.Minute,
 	}
 }
 
@@ -201,6 +207,9 @@ func Scenarios() []Scenario {
 		shared(1000, "outage", outage), shared(1000, "tide", tide),
 		clustered(100, "users that always fail", always), clustered(100, "users of all kinds", logUniform),
 		stickyWorse(1000, 0.001, 0.01), stickyWorse(1000, 0.001, 0.05),
+		unequalPods(1000, Pods{Spread: 0.1}), unequalPods(1000, Pods{Spread: 0.3}),
+		unequalPods(1000, Pods{Blip: 200 * time.Millisecond, Every: 5 * time.Minute}),
+		unequalPods(1000, Pods{Blip: time.Second, Every: 5 * time.Minute}),
 		lessShare(1000), slowSuccess(200), lowTraffic(), better(1000), stableBroken(1000),
 	)
 }

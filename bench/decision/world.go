@@ -30,6 +30,7 @@ type world struct {
 	requests []Request
 	luck     []float64 // of users
 	place    []float64
+	pods     *pods
 }
 
 func newWorld(s *Scenario, seed uint64) *world {
@@ -37,6 +38,9 @@ func newWorld(s *Scenario, seed uint64) *world {
 	for range s.Users {
 		w.luck = append(w.luck, w.r.Float64())
 		w.place = append(w.place, w.r.Float64())
+	}
+	if s.Pods != nil {
+		w.pods = newPods(s.Pods, w.r)
 	}
 	return w
 }
@@ -50,6 +54,9 @@ func (w *world) tick(t, weight float64) []Request {
 	errors := [2]float64{}
 	if w.s.Error != nil {
 		errors = [2]float64{w.s.Error(false, t), w.s.Error(true, t)}
+	}
+	if w.pods != nil {
+		w.pods.apply(t, &errors)
 	}
 	for range w.arrivals(w.s.Rate * tick.Seconds()) {
 		w.requests = append(w.requests, w.request(t, weight, &errors))

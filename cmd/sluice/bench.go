@@ -43,7 +43,7 @@ func newBenchDecision(c console) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.IntVar(&b.runs, "runs", 100, "runs of each policy in each scenario")
-	f.IntVar(&b.controls, "controls", 0, "short attempts with two equal versions, for the rate of false rollbacks; 10000 take a minute or two")
+	f.IntVar(&b.controls, "controls", 0, "short attempts with two equal versions (scenarios A/A), for the rate of false rollbacks; 10000 take some minutes")
 	f.Uint64Var(&b.seed, "seed", 1, "of the first run; each run has its own")
 	f.StringVar(&b.scenario, "scenario", "", "only scenarios whose name has this in it, such as S2")
 	f.StringVar(&b.policy, "policy", "", "only policies whose name has this in it, such as Sluice")
@@ -60,27 +60,11 @@ func (b *decisionBench) run(c console) error {
 	if b.runs < 1 || b.controls < 0 {
 		return withCode(exitUsage, "--runs=%d, --controls=%d: want at least 1 run and no negative number", b.runs, b.controls)
 	}
-	bench := decision.Bench{Runs: b.runs, Seed: b.seed, Progress: func(policy, scenario string, took time.Duration) {
-		_, _ = fmt.Fprintf(c.err, "%s: %s, %s\n", policy, scenario, took.Round(time.Millisecond))
-	}}
-	for _, s := range decision.Scenarios() {
-		if strings.Contains(s.Name, b.scenario) {
-			bench.Scenarios = append(bench.Scenarios, s)
-		}
-	}
-	for _, m := range decision.Makers() {
-		if strings.Contains(m.Name, b.policy) {
-			bench.Policies = append(bench.Policies, m)
-		}
-	}
-	if len(bench.Scenarios) == 0 || len(bench.Policies) == 0 {
+	report := decision.Report{Runs: b.runs, Seed: b.seed}
+	b.add(c, &report, b.runs, decision.Scenarios(), decision.Makers())
+	b.add(c, &report, b.controls, decision.Controls(), []decision.Maker{decision.Makers()[0], decision.Strict()})
+	if len(report.Cells) == 0 {
 		return withCode(exitUsage, "--scenario=%q, --policy=%q: nothing has both in its name", b.scenario, b.policy)
-	}
-	report := decision.Run(&bench)
-	if b.controls > 0 {
-		bench.Runs, bench.Scenarios, bench.Policies = b.controls, decision.Controls(), []decision.Maker{decision.Makers()[0], decision.Strict()}
-		controls := decision.Run(&bench)
-		report.Cells, report.Policies = append(report.Cells, controls.Cells...), append(report.Policies, controls.Policies[1])
 	}
 	if b.plot != "" {
 		if err := writePlot(b.plot, &report); err != nil {
@@ -88,6 +72,27 @@ func (b *decisionBench) run(c console) error {
 		}
 	}
 	return b.print(c.out, &report)
+}
+
+// add runs what the names ask for.
+func (b *decisionBench) add(c console, r *decision.Report, runs int, scenarios []decision.Scenario, policies []decision.Maker) {
+	if runs == 0 {
+		return
+	}
+	bench := decision.Bench{Runs: runs, Seed: b.seed, Progress: func(policy, scenario string, took time.Duration) {
+		_, _ = fmt.Fprintf(c.err, "%s: %s, %s\n", policy, scenario, took.Round(time.Millisecond))
+	}}
+	for _, s := range scenarios {
+		if strings.Contains(s.Name, b.scenario) {
+			bench.Scenarios = append(bench.Scenarios, s)
+		}
+	}
+	for _, m := range policies {
+		if strings.Contains(m.Name, b.policy) {
+			bench.Policies = append(bench.Policies, m)
+		}
+	}
+	r.Add(decision.Run(&bench))
 }
 
 func (b *decisionBench) print(w io.Writer, r *decision.Report) error {
