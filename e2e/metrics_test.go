@@ -13,11 +13,15 @@ func TestTheMetricsHaveTheirNamesLabelsAndValues(t *testing.T) {
 	t.Parallel()
 	stable, canary := pair(t)
 	p := testkit.Start(t, shop(stable.URL, canary.URL, trialRollout))
-	p.AwaitRollout(t, "shop", testkit.Patience, "the first step", func(s rollout.Status) bool { return s.Step == 1 })
+	p.AwaitRollout(t, "shop", testkit.Patience, "the first look", func(s rollout.Status) bool { return s.Step == 1 && len(s.Checks) > 0 })
 	const n = 400
 	testkit.AskMany(t, p.Web, n, func(i int) string { return testkit.Head("GET", "/", fmt.Sprint("X-User-Id: u", i)) })
 	testkit.Ask(t, p.Web, "BREW", "/")
 	m := p.Metrics(t)
+	testkit.Until(t, testkit.Patience, "the requests to be in a whole block", func() (bool, any) {
+		m = p.Metrics(t)
+		return len(m["sluice_backend_traffic_ratio"]) > 0, nil
+	})
 	for _, name := range []string{
 		"sluice_requests_total", "sluice_request_duration_seconds_bucket", "sluice_request_duration_seconds_sum",
 		"sluice_request_duration_seconds_count",
