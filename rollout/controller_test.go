@@ -33,7 +33,14 @@ type moody struct {
 func (m *moody) set(delay time.Duration, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.delay, m.err = delay, err
+	m.delay, m.err, m.done = delay, err, false
+}
+
+// fail makes the next writes fail; they may be done all the same.
+func (m *moody) fail(delay time.Duration, err error, done bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.delay, m.err, m.done = delay, err, done
 }
 
 func (m *moody) Get(ctx context.Context, name string) (store.Document, error) {

@@ -291,8 +291,7 @@ func (f *faults) act() {
 	case 0:
 		f.store.set(time.Duration(f.random.IntN(4000))*time.Millisecond, nil)
 	case 1:
-		f.store.set(time.Duration(f.random.IntN(1000))*time.Millisecond, errors.New("no space left on device"))
-		f.store.done = f.random.IntN(3) == 0
+		f.store.fail(time.Duration(f.random.IntN(1000))*time.Millisecond, errors.New("no space left on device"), f.random.IntN(3) == 0)
 	case 2, 3:
 		f.store.set(0, nil)
 	case 4:
