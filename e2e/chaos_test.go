@@ -95,7 +95,11 @@ func (c *chaos) act() {
 		c.kill()
 	case 2, 3, 4:
 		verbs := []string{"pause", "resume", "promote", "promote", "abort", "retry", "retry", "start"}
-		c.command(verbs[c.random.IntN(len(verbs))])
+		verb := verbs[c.random.IntN(len(verbs))]
+		if p := c.proxy.Rollout(c.t, "shop").Phase; p == rollout.Failed || p == rollout.Aborted {
+			verb = "retry"
+		}
+		c.command(verb)
 	case 5, 6:
 		c.approve()
 	case 7, 10, 11:
@@ -181,7 +185,7 @@ func (c *chaos) post(verb string, body any) (int, string) {
 func (c *chaos) reload() {
 	c.done["reload"]++
 	plans := []string{
-		"[10%, 30%, 60%]", "[20%, 50%]", "[10%, {gate: qa, expires: 4s}, 40%]", "[{gate: qa}, 15%, {pause: 1s}, 60%]", "[5%, 10%, 15%, 60%]",
+		"[10%, 30%, 60%]", "[{gate: first}, 20%, {gate: second}, 50%]", "[10%, {gate: qa, expires: 4s}, 40%]", "[{gate: qa}, 15%, {pause: 1s}, 60%]", "[5%, 10%, 15%, 60%]",
 	}
 	c.steps = plans[c.random.IntN(len(plans))]
 	if s := c.proxy.Rollout(c.t, "shop"); s.Canary.Backend == "canary" && s.Phase != rollout.Succeeded {
