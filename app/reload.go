@@ -185,7 +185,7 @@ func (a *App) direct(p *part, plan rollout.Plan) error {
 	c, err := rollout.New(rollout.Config{
 		Plan: plan, Store: a.store, Journal: a.journal, Log: a.Log, Apply: a.applier.apply,
 		Meters:    func(backend string) *metrics.Meter { return a.backends.meter(backendName{plan.Route, backend}) },
-		Available: p.available, InFlight: p.inFlight,
+		Available: p.available, InFlight: p.inFlight, CutStreams: p.cutStreams,
 	})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"sluice/backend"
 	"sluice/config"
 	"sluice/identity"
 	"sluice/rollout"
@@ -131,26 +132,35 @@ type part struct {
 	done chan struct{}
 }
 
-// available is the health of a backend of the route; a name that is not in force is unavailable.
-func (p *part) available(backend string) bool {
+// named is a backend of the route by its name; nil when it is not in force.
+func (p *part) named(name string) *backend.Backend {
 	if r := p.live.Load(); r != nil {
 		for _, b := range r.Backends {
-			if b.Name() == backend {
-				return b.Available()
+			if b.Name() == name {
+				return b
 			}
 		}
 	}
-	return false
+	return nil
+}
+
+// available is the health of a backend of the route; one that is not in force is unavailable.
+func (p *part) available(name string) bool {
+	b := p.named(name)
+	return b != nil && b.Available()
 }
 
 // inFlight is the number of requests at a backend of the route now.
-func (p *part) inFlight(backend string) int64 {
-	if r := p.live.Load(); r != nil {
-		for _, b := range r.Backends {
-			if b.Name() == backend {
-				return b.InFlight()
-			}
-		}
+func (p *part) inFlight(name string) int64 {
+	if b := p.named(name); b != nil {
+		return b.InFlight()
 	}
 	return 0
+}
+
+// cutStreams ends the streams of a backend of the route.
+func (p *part) cutStreams(name string) {
+	if b := p.named(name); b != nil {
+		b.CutStreams()
+	}
 }

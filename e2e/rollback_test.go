@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"io"
 	"slices"
 	"testing"
 	"time"
@@ -83,5 +84,54 @@ func checkRolledBack(t *testing.T, p *testkit.Proxy, s rollout.Status, reasons .
 	}
 	if a := testkit.Ask(t, p.Web, "GET", "/", "X-User-Id: someone"); a.ServedBy() != "stable" {
 		t.Errorf("after the rollback a request is served by %q, want stable", a.ServedBy())
+	}
+}
+
+func TestARollbackEndsTheCanarysTunnelsWhenDrainingIsOver(t *testing.T) {
+	t.Parallel()
+	echo := func(greeting string) string {
+		return testkit.NewRawOrigin(t, func(c *testkit.RawConn) {
+			if _, err := c.Request(); err == nil {
+				c.Say("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n" + greeting)
+				_, _ = io.Copy(c, c.In)
+			}
+		})
+	}
+	p := testkit.Start(t, shop(echo("s"), echo("c"), `    rollout:
+      steps: [50%, 100%]
+      hold: 10m
+      bakeStable: 0%
+      rollback: {drain: finish, drainTimeout: 1s}
+      analysis: {checks: [{metric: error-rate, max: 5%}]}
+`))
+	p.AwaitRollout(t, "shop", testkit.Patience, "the first step", func(s rollout.Status) bool { return s.Weight == 5000 })
+	tunnels := map[byte]*testkit.Client{}
+	for range 100 {
+		c := testkit.Dial(t, p.Web)
+		c.Send(t, testkit.Head("GET", "/", "Connection: Upgrade", "Upgrade: echo"))
+		for line := ""; line != "\r\n"; {
+			var err error
+			if line, err = c.In.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+		}
+		side, err := c.In.ReadByte()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tunnels[side] = c; len(tunnels) == 2 {
+			break
+		}
+	}
+	if got := p.CLI(t, "abort", "shop"); got.Code != 0 {
+		t.Fatalf("abort: %+v", got)
+	}
+	p.AwaitRollout(t, "shop", testkit.Patience, "the end of draining", func(s rollout.Status) bool { return s.Phase == rollout.Aborted })
+	if _, err := tunnels['c'].In.ReadByte(); err == nil {
+		t.Error("the canary's tunnel lives on, want it reset")
+	}
+	tunnels['s'].Send(t, "x")
+	if b, err := tunnels['s'].In.ReadByte(); b != 'x' || err != nil {
+		t.Errorf("stable's tunnel gave %q, %v; want it to go on", b, err)
 	}
 }

@@ -41,6 +41,8 @@ type Config struct {
 	// Available says whether a backend has a healthy endpoint, InFlight how many requests it has.
 	Available func(backend string) bool
 	InFlight  func(backend string) int64
+	// CutStreams ends what has no end of its own, tunnels and event streams, when a rollback has waited long enough; nil leaves them.
+	CutStreams func(backend string)
 	// Apply puts a routing into force. The loop alone calls it, in the order of Seq. A reload calls it with names of the new plan, a route
 	// that is removed with none.
 	Apply func(Routing)

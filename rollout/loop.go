@@ -174,6 +174,7 @@ func (c *Controller) drop(why string) {
 // take puts a state into force. Traffic comes first, then everything that can fail.
 func (c *Controller) take(s State, decisions []Decision) {
 	before, anew := c.routing, numbersRestarted(&c.state, &s)
+	drained := c.state.Phase == RollingBack && s.Phase != RollingBack
 	c.state, c.routing, c.top = s, RoutingOf(&c.plan, &s), max(c.top, s.Seq)
 	if !before.same(&c.routing) {
 		c.config.Apply(c.routing)
@@ -182,6 +183,9 @@ func (c *Controller) take(s State, decisions []Decision) {
 	}
 	if anew {
 		c.restartWindows()
+	}
+	if drained && c.config.CutStreams != nil {
+		c.config.CutStreams(s.Canary.Backend)
 	}
 	c.record(decisions)
 	c.publish()
