@@ -2,6 +2,7 @@ package admin
 
 import (
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -34,6 +35,7 @@ func (c *collector) rollout(out sink, r Route) {
 	out.gauge(c.step, float64(s.Step), r.Name)
 	if s.Attempt != "" {
 		out.gauge(c.info, 1, r.Name, s.Attempt, stable.Version, onTrial.Version)
+		out.gauge(c.lasted, lasted(&s, time.Now()).Seconds(), r.Name)
 	}
 	for _, v := range s.Checks {
 		out.gauge(c.verdict, verdictNumber(v.Verdict), r.Name, v.Name)
@@ -41,6 +43,14 @@ func (c *collector) rollout(out sink, r Route) {
 		out.gauge(c.value, v.StableValue, r.Name, v.Name, stable.Backend)
 		out.gauge(c.limit, v.Limit, r.Name, v.Name, onTrial.Backend)
 	}
+}
+
+// lasted is the time from an attempt's start to now, or to the decision that ended it.
+func lasted(s *rollout.Status, now time.Time) time.Duration {
+	if s.Outcome != "" && s.LastDecision != nil && s.LastDecision.Attempt == s.Attempt {
+		now = s.LastDecision.At
+	}
+	return max(0, now.Sub(s.StartedAt))
 }
 
 func verdictNumber(verdict string) float64 {

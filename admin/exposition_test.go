@@ -98,9 +98,16 @@ func TestMetricsHaveTheirNamesLabelsAndValues(t *testing.T) {
 			t.Errorf("%s{%s} = %v, want %v", c.name, c.labels, v, c.want)
 		}
 	}
-	for _, name := range []string{"go_goroutines", "process_open_fds"} {
+	for _, name := range []string{"go_goroutines", "process_open_fds", "sluice_request_panics_total", "sluice_rollout_duration_seconds"} {
 		if got[name] == nil {
 			t.Errorf("no %s", name)
+		}
+	}
+	for _, m := range got["sluice_selections_total"].GetMetric() {
+		for _, l := range m.GetLabel() {
+			if strings.Contains(l.GetValue(), "(") {
+				t.Errorf("a series for %s=%q, which is no reason", l.GetName(), l.GetValue())
+			}
 		}
 	}
 }

@@ -7,7 +7,7 @@ type families struct {
 	requests, duration, inFlight, endpointUp, weight, traffic *prometheus.Desc
 	selections, retries, upstreamErrors, clientErrors         *prometheus.Desc
 	phase, step, info, paused, waiting, transitions, rollouts *prometheus.Desc
-	verdict, value, limit                                     *prometheus.Desc
+	verdict, value, limit, lasted                             *prometheus.Desc
 	reloads, lastReload, build, panics, journalErrors         *prometheus.Desc
 	all                                                       []*prometheus.Desc
 }
@@ -41,6 +41,7 @@ func newFamilies() *families {
 	f.waiting = add("rollout_waiting", "1 for what the attempt waits for.", "route", "for")
 	f.transitions = add("rollout_transitions_total", "Changes of phase since the process started.", "route", "from", "to", "reason")
 	f.rollouts = add("rollouts_total", "Attempts that ended since the process started.", "route", "outcome")
+	f.lasted = add("rollout_duration_seconds", "How long the latest attempt has run, or ran until it was decided.", "route")
 	f.verdict = add("check_verdict", "-1 fail, 0 insufficient, 1 pass.", "route", "check")
 	f.value = add("check_value", "What a check measures, in its own unit (percent, ms).", "route", "check", "backend")
 	f.limit = add("check_limit", "A check's limit for the canary, in its own unit (percent, ms).", "route", "check", "backend")

@@ -118,7 +118,7 @@ func (q *quick) backends(o QuickOptions, r *Route) {
 func (q *quick) split(o QuickOptions, r *Route) {
 	r.Weights = defaultWeights(r.Backends)
 	if o.Weight != "" && o.Rollout != "" {
-		q.fail("--weight", "and --rollout exclude each other, as a rollout owns the canary's weight; remove one")
+		q.fail("--weight", "can't stand beside --rollout, as a rollout owns the canary's weight; remove one")
 	}
 	if o.Weight != "" {
 		q.needsCanary("--weight", o.Canary)

@@ -53,7 +53,7 @@ func TestAWrongFlagIsNamed(t *testing.T) {
 		`--listen: error: "8080" is only a port; did you mean ":8080"?`,
 		`--stable: error: is missing; write it like --stable http://127.0.0.1:3000, or name a file with -c`,
 		`--canary: error: "localhost:3001" has no scheme; did you mean "http://localhost:3001"?`,
-		`--weight: error: and --rollout exclude each other, as a rollout owns the canary's weight; remove one`,
+		`--weight: error: can't stand beside --rollout, as a rollout owns the canary's weight; remove one`,
 		`--weight: error: "0.5" is ambiguous; write 0.5% or 50%`,
 		`--rollout: error: "fats" is not known; did you mean "fast"?`,
 		`sluice run: error: there is no folder for state: neither STATE_DIRECTORY, XDG_STATE_HOME nor HOME is set; set one`,
