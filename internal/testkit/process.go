@@ -69,10 +69,21 @@ func launchWith(t testing.TB, change func(*exec.Cmd), args ...string) *Process {
 	t.Helper()
 	p := &Process{cmd: exec.Command(Binary(t), args...), done: make(chan struct{})}
 	p.cmd.Dir = t.TempDir()
-	p.cmd.Env = append(cleanEnvironment(), "HOME="+p.cmd.Dir, "XDG_STATE_HOME="+filepath.Join(p.cmd.Dir, "state"), "GORACE=exitcode=66")
+	p.cmd.Env = append(cleanEnvironment(), "HOME="+p.cmd.Dir, "XDG_STATE_HOME="+filepath.Join(p.cmd.Dir, "state"), "TMPDIR="+scratch(t), "GORACE=exitcode=66")
 	change(p.cmd)
 	p.start(t, args)
 	return p
+}
+
+// scratch is a folder for what a process that is killed can't remove. Its path is short: it has to hold unix sockets.
+func scratch(t testing.TB) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "sluice-e2e-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	return folder
 }
 
 func (p *Process) start(t testing.TB, args []string) {
