@@ -27,7 +27,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("Config is there: %v, error: %v", c != nil, findings.Err())
 		}
 		// The parser puts what is missing at the end on a line after it.
-		lines := strings.Count(string(src), "\n") + 2
+		lines := breaks(string(src)) + 2
 		for _, found := range findings {
 			if found.Line < 1 || found.Line > lines || found.Column < 1 || strings.ContainsAny(found.String(), "\r\n\x00") {
 				t.Errorf("finding %q of a file with %d lines", found, lines)
@@ -37,6 +37,12 @@ func FuzzParse(f *testing.F) {
 			checkShares(t, c)
 		}
 	})
+}
+
+// breaks counts line breaks as YAML 1.1 has them: LF, CR LF, a lone CR, NEL, LS and PS.
+func breaks(s string) int {
+	n := strings.Count(s, "\n") + strings.Count(s, "\r") - strings.Count(s, "\r\n")
+	return n + strings.Count(s, "\u0085") + strings.Count(s, "\u2028") + strings.Count(s, "\u2029")
 }
 
 func checkShares(t *testing.T, c *Config) {
