@@ -38,7 +38,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
-	served  sync.WaitGroup
+	ended   []chan struct{} // closed when there is no client left
 }
 
 // New makes a server. It carries nothing before Serve.
@@ -71,7 +71,7 @@ func (s *Server) start(l *Listener, nc net.Conn) {
 	s.mu.Lock()
 	s.clients[c] = struct{}{}
 	s.mu.Unlock()
-	s.served.Go(c.serve)
+	go c.serve()
 }
 
 // lookEvery is how often connections that wait are looked after.
@@ -99,10 +99,29 @@ func (s *Server) Run(ctx context.Context) error {
 
 // gone takes a connection that has ended out of the books.
 func (s *Server) gone(c *client) {
-	s.mu.Lock()
-	delete(s.clients, c)
-	s.mu.Unlock()
 	c.listener.leave(c.peer)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if delete(s.clients, c); len(s.clients) > 0 {
+		return
+	}
+	for _, done := range s.ended {
+		close(done)
+	}
+	s.ended = nil
+}
+
+// empty is closed when there is no client.
+func (s *Server) empty() <-chan struct{} {
+	done := make(chan struct{})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.clients) == 0 {
+		close(done)
+	} else {
+		s.ended = append(s.ended, done)
+	}
+	return done
 }
 
 // Retire makes every answer from now on the last of its connection, and says so to the client: one that goes on gets another connection,
@@ -115,8 +134,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.Retire()
 	s.draining.Store(true)
 	s.each((*client).nudge)
-	done := make(chan struct{})
-	go func() { s.served.Wait(); close(done) }()
+	done := s.empty()
 	select {
 	case <-done:
 		return nil
