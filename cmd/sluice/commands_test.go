@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -198,14 +199,11 @@ func TestWaitEndsWithTheAttempt(t *testing.T) {
 		"rolled back":   {end(rollout.Failed, rollout.RolledBack), exitRolledBack, "ended RolledBack"},
 		"aborted":       {end(rollout.Aborted, rollout.OutcomeAborted), exitRolledBack, "ended Aborted"},
 		"rolling back":  {end(rollout.RollingBack, rollout.RolledBack), exitTimeout, "has not ended after 2s"},
-		"another attempt": {func(look int, s *rollout.Status) {
-			if look > 2 {
-				s.Attempt = "01JR"
-			}
-		}, exitRolledBack, "another attempt"},
+		// The server looks by itself too, so which look is the command's first is not known.
+		"another attempt": {func(look int, s *rollout.Status) { s.Attempt = fmt.Sprint("01J", look) }, exitRolledBack, "another attempt"},
 		"a first attempt": {func(look int, s *rollout.Status) {
 			s.Attempt, s.Phase = "", rollout.Idle
-			if look > 2 {
+			if look > 8 {
 				s.Attempt, s.Phase, s.Outcome = "01JR", rollout.Succeeded, rollout.Promoted
 			}
 		}, 0, "no attempt yet"},
@@ -214,7 +212,11 @@ func TestWaitEndsWithTheAttempt(t *testing.T) {
 			t.Parallel()
 			_, controller, env := serve(t)
 			controller.Set(func(fake *admintest.Controller) { fake.OnLook = c.onLook })
-			r := call(t, env, "status", "checkout", "--wait", "--timeout", "2s")
+			timeout := "30s"
+			if c.code == exitTimeout {
+				timeout = "2s"
+			}
+			r := call(t, env, "status", "checkout", "--wait", "--timeout", timeout)
 			if r.code != c.code || !strings.Contains(r.err, c.says) || c.says == "" && r.err != "" {
 				t.Errorf("status --wait = %+v; want %d and %q on stderr", r, c.code, c.says)
 			}
