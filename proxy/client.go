@@ -180,7 +180,7 @@ func (c *client) awake() (woken bool) {
 // and ends when there is none and the server drains.
 func (c *client) nudge() {
 	if c.rest.CompareAndSwap(resting, waking) {
-		_ = c.sock.SetReadDeadline(time.Unix(1, 0))
+		c.sock.StopReads()
 		c.rest.Store(woken)
 	}
 }

@@ -187,13 +187,12 @@ func (x *exchange) inventID() {
 func (x *exchange) choose() bool {
 	r := x.route
 	x.choice = r.Selector.Pick(&x.view, x.table.Identity.Read(&x.view), x.draw)
-	if !r.Backends[x.choice.Backend].Available() {
-		other := r.FallbackIndex(x.choice.Backend)
-		if other < 0 || !r.Backends[other].Available() {
-			r.Meters[x.choice.Backend].UpstreamError(metrics.UpstreamUnavailable)
-			return false
-		}
-		x.choice.Backend, x.choice.Reason, x.choice.Cohort = other, selector.Fallback, metrics.Other
+	switch b, ok := r.Serving(x.choice.Backend); {
+	case !ok:
+		r.Meters[x.choice.Backend].UpstreamError(metrics.UpstreamUnavailable)
+		return false
+	case b != x.choice.Backend:
+		x.choice.Backend, x.choice.Reason, x.choice.Cohort = b, selector.Fallback, metrics.Other
 	}
 	x.forward.backend, x.forward.route = r.Backends[x.choice.Backend].Name(), r.Name
 	if k := r.Cookie; k != nil && x.choice.Cookie != selector.CookieNone {

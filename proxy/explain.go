@@ -55,10 +55,8 @@ func Explain(t *router.Table, q Question) (Answer, error) {
 		return a, nil
 	}
 	a.Choice = a.Route.Selector.Pick(&v, user, selector.Draw{Hi: rand.Uint64(), Lo: rand.Uint64()})
-	if x := a.Choice.Backend; !a.Route.Backends[x].Available() {
-		if other := a.Route.FallbackIndex(x); other >= 0 && a.Route.Backends[other].Available() {
-			a.Choice.Backend, a.Choice.Reason = other, selector.Fallback
-		}
+	if b, ok := a.Route.Serving(a.Choice.Backend); ok && b != a.Choice.Backend {
+		a.Choice.Backend, a.Choice.Reason = b, selector.Fallback
 	}
 	return a, nil
 }

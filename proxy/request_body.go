@@ -239,7 +239,7 @@ func (r *requestBody) stop() {
 		return
 	}
 	r.stopping.Store(true)
-	_ = r.x.client.sock.SetReadDeadline(time.Unix(1, 0))
+	r.x.client.sock.StopReads()
 	r.x.up.conn.Cut()
 	r.join()
 }

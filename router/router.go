@@ -76,6 +76,16 @@ func (r *Route) FallbackIndex(unavailable int) int {
 	return at
 }
 
+// Serving is the backend that a request goes to for which chosen was picked: chosen itself, or the fallback when it is unavailable;
+// false when neither can take it.
+func (r *Route) Serving(chosen int) (int, bool) {
+	if r.Backends[chosen].Available() {
+		return chosen, true
+	}
+	other := r.FallbackIndex(chosen)
+	return other, other >= 0 && r.Backends[other].Available()
+}
+
 // Table is all routes at one moment. It never changes.
 type Table struct {
 	// Generation grows with every table of a process.

@@ -67,6 +67,9 @@ func (s *Sock) Revive(until metrics.Instant) {
 // WasCut says whether reads and writes fail because time was over.
 func (s *Sock) WasCut() bool { return s.expiry.Load() == cut }
 
+// StopReads makes reads fail from now on, and one that waits: until SetReadDeadline clears it. Writes go on.
+func (s *Sock) StopReads() { _ = s.SetReadDeadline(past) }
+
 // past is a deadline that every read and write misses.
 var past = time.Unix(1, 0)
 
