@@ -54,6 +54,7 @@ func Child(t testing.TB, name string, args ...string) *Process {
 // Process is a child of the test.
 type Process struct {
 	cmd            *exec.Cmd
+	user           uint32 // that it runs as; 0 is this one
 	stdout, stderr output
 	done           chan struct{} // closed when it has ended
 }
@@ -67,7 +68,12 @@ func launch(t testing.TB, args ...string) *Process {
 // launchWith is launch of a process that change has changed.
 func launchWith(t testing.TB, change func(*exec.Cmd), args ...string) *Process {
 	t.Helper()
-	p := &Process{cmd: exec.Command(Binary(t), args...), done: make(chan struct{})}
+	return launchAs(t, 0, change, args...)
+}
+
+func launchAs(t testing.TB, user uint32, change func(*exec.Cmd), args ...string) *Process {
+	t.Helper()
+	p := &Process{cmd: exec.Command(Binary(t), args...), user: user, done: make(chan struct{})}
 	p.cmd.Dir = t.TempDir()
 	p.cmd.Env = append(cleanEnvironment(), "HOME="+p.cmd.Dir, "XDG_STATE_HOME="+filepath.Join(p.cmd.Dir, "state"), "TMPDIR="+scratch(t), "GORACE=exitcode=66")
 	change(p.cmd)
@@ -89,7 +95,7 @@ func scratch(t testing.TB) string {
 func (p *Process) start(t testing.TB, args []string) {
 	t.Helper()
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
-	p.cmd.SysProcAttr = dieWithParent()
+	p.cmd.SysProcAttr = p.attributes()
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %v: %v", args, err)
 	}
@@ -107,6 +113,15 @@ func (p *Process) start(t testing.TB, args []string) {
 			t.Errorf("the race detector speaks:\n%s", p.stderr.String())
 		}
 	})
+}
+
+// attributes let a child end with the test, and give root's powers up where another user is to run it.
+func (p *Process) attributes() *syscall.SysProcAttr {
+	a := dieWithParent()
+	if p.user != 0 {
+		a.Credential = &syscall.Credential{Uid: p.user, Gid: p.user}
+	}
+	return a
 }
 
 // cleanEnvironment is ours without what would change the proxy's settings.

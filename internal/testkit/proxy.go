@@ -16,6 +16,8 @@ type Proxy struct {
 	Web, Admin string
 	// File is the configuration file, StateDir the folder of its state.
 	File, StateDir string
+
+	user uint32 // that Run runs as; 0 is this one
 }
 
 // Start runs the proxy and waits until it is ready. body is the configuration without version, listeners, admin and state, which are
@@ -65,7 +67,27 @@ func (p *Proxy) WriteWhole(t testing.TB, text string) {
 // Run starts the process, also again after its end, and does not wait for it.
 func (p *Proxy) Run(t testing.TB, args ...string) {
 	t.Helper()
-	p.Process = launch(t, append([]string{"run", "-c", p.File}, args...)...)
+	p.Process = launchAs(t, p.user, func(*exec.Cmd) {}, append([]string{"run", "-c", p.File}, args...)...)
+}
+
+// As makes Run run the proxy as another user, who gets the file and may reach it. Only root can do that.
+func (p *Proxy) As(t testing.TB, user uint32) {
+	t.Helper()
+	p.user = user
+	home := filepath.Dir(p.File)
+	if err := os.Chmod(filepath.Dir(Binary(t)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for d := home; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{home, p.File} {
+		if err := os.Chown(path, int(user), int(user)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // RunUnder is Run by a service manager: with its environment, NAME=VALUE, and with sockets that it has opened.

@@ -67,7 +67,7 @@ func (s *Store) Probe() error {
 		err = rm
 	}
 	if err != nil {
-		return fmt.Errorf("state folder %s can't be written: %w: free space, or make it writable for this user", s.dir, err)
+		return fmt.Errorf("state folder %s can't be written: %w: %s", s.dir, err, mend(err))
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func (s *Store) Swap(ctx context.Context, name string, version uint64, value []b
 		err = s.write(name, next)
 	}
 	if err != nil {
-		return store.Document{}, fmt.Errorf("write state of %q: %w", name, err)
+		return store.Document{}, fmt.Errorf("write state of %q: %w: %s", name, err, mend(err))
 	}
 	s.known[name] = next
 	s.feed.Send(name, next)
@@ -158,7 +158,7 @@ func load(path string) (store.Document, error) {
 		return store.Document{}, nil
 	}
 	if err != nil {
-		return store.Document{}, err
+		return store.Document{}, fmt.Errorf("%w: %s", err, mend(err))
 	}
 	d, err := unseal(b)
 	if err != nil {
