@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ const stateFormat = 1
 
 // follower shows a route whose rollout another process decides; it implements admin.Controller.
 type follower struct {
-	seen   os.FileInfo // of the document that the rest was made of; nil is none
+	seen   files // that the rest was made of
 	status rollout.Status
 }
 
@@ -55,17 +56,15 @@ func (a *App) follow(cfg *config.Config, anew bool) {
 		if !movable(r) {
 			continue
 		}
-		now, err := os.Stat(filepath.Join(cfg.State.Dir, r.Name+".json"))
-		if err != nil {
-			now = nil
-		}
-		if f := old[r.Name]; f != nil && !anew && sameFile(f.seen, now) {
+		now := filesOf(cfg.State.Dir, r.Name)
+		if f := old[r.Name]; f != nil && !anew && now.same(f.seen) {
 			next[r.Name] = f
 			continue
 		}
 		p := plan(r)
 		s, lost := readState(cfg.State.Dir, r.Name)
 		in := rollout.Input{Now: time.Now(), CanaryUp: true, StableUp: true}
+		var err error
 		if s, _, err = rollout.Boot(&p, s, &in, lost); err != nil {
 			a.Log.Warn("the state of the process before this one can't be followed", zap.String("route", r.Name), zap.Error(err))
 			continue
@@ -76,11 +75,28 @@ func (a *App) follow(cfg *config.Config, anew bool) {
 	a.followed.Store(&next)
 }
 
-func sameFile(a, b os.FileInfo) bool {
-	if a == nil || b == nil {
-		return a == b
+// files are what a route's state is in: the document, which is another file after each write, and its reserve, which is written in place.
+type files struct {
+	document os.FileInfo // nil is none
+	reserve  [sha256.Size]byte
+}
+
+func filesOf(dir, route string) (f files) {
+	if info, err := os.Stat(filepath.Join(dir, route+".json")); err == nil {
+		f.document = info
 	}
-	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+	if b, err := os.ReadFile(filepath.Join(dir, route+".json.reserve")); err == nil {
+		f.reserve = sha256.Sum256(b)
+	}
+	return f
+}
+
+func (f files) same(o files) bool {
+	a, b := f.document, o.document
+	if a == nil || b == nil {
+		return a == b && f.reserve == o.reserve
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size() && f.reserve == o.reserve
 }
 
 // readState is the state of a route in a folder that another process has; lost says that there is one which can't be read. A store opens
@@ -91,7 +107,7 @@ func readState(dir, route string) (s rollout.State, lost bool) {
 		return s, true
 	}
 	defer func() { _ = os.RemoveAll(copied) }()
-	for _, name := range []string{route + ".json", route + ".json.bak"} {
+	for _, name := range []string{route + ".json", route + ".json.bak", route + ".json.reserve"} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

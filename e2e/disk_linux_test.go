@@ -109,15 +109,24 @@ func TestAFullDiskInARolloutRefusesEveryIncreaseAndNoAbort(t *testing.T) {
 			if code, body := p.Post(t, "/api/v1/routes/shop/rollout/retry", map[string]any{}); code != 409 {
 				t.Errorf("retry on a full disk = %d %s, want 409", code, body)
 			}
+			if own { // the abort is in the reserve: a kill does not undo it, and the disk is still full
+				load.Stop(t)
+				p.Kill()
+				p.Run(t)
+				p.AwaitReady(t)
+				if s := p.Rollout(t, "shop"); s.Weight != 0 || s.Outcome != rollout.OutcomeAborted {
+					t.Errorf("after a kill on a full disk it is %s, want 0 and Aborted", testkit.Brief(s))
+				}
+			}
 			d.free(t)
-			p.AwaitRollout(t, "shop", testkit.Patience, "the state to be saved", func(s rollout.Status) bool { return s.StateError == "" })
+			p.AwaitRollout(t, "shop", testkit.Patience, "the state to be saved", func(s rollout.Status) bool { return s.StateError == "" && s.Phase == rollout.Aborted })
 			if report := load.Stop(t); report.Failed > 0 {
 				t.Errorf("%d requests failed while the disk was full, want none", report.Failed)
 			}
 			p.Kill()
 			p.Run(t)
 			p.AwaitReady(t)
-			if s := p.Rollout(t, "shop"); s.Phase != rollout.Aborted || s.Weight != 0 {
+			if s := p.Rollout(t, "shop"); s.Phase != rollout.Aborted || s.Reason != rollout.ReasonUser || s.Weight != 0 {
 				t.Errorf("after a kill it is %s, want Aborted", testkit.Brief(s))
 			}
 			if lines := journal(t, p); !strings.Contains(lines, `"action":"abort"`) {
@@ -141,6 +150,31 @@ func TestADeadCanaryIsRolledBackOnAFullDisk(t *testing.T) {
 	}
 	d.free(t)
 	p.AwaitRollout(t, "shop", testkit.Patience, "the state to be saved", func(s rollout.Status) bool { return s.StateError == "" })
+}
+
+// What can't be written anew is kept in the reserve, also where no disk is full: an abort outlives a kill.
+func TestAnAbortThatCanNotBeWrittenOutlivesAKill(t *testing.T) {
+	t.Parallel()
+	stable, canary := pair(t)
+	p := testkit.Start(t, shop(stable.URL, canary.URL, diskRollout))
+	p.AwaitRollout(t, "shop", testkit.Patience, "the first step", func(s rollout.Status) bool { return s.Weight == 2500 })
+	stone := filepath.Join(p.StateDir, "shop.json.tmp")
+	if err := os.MkdirAll(filepath.Join(stone, "in-the-way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.CLI(t, "abort", "shop"); got.Code != 0 {
+		t.Fatalf("abort: %+v", got)
+	}
+	p.AwaitRollout(t, "shop", testkit.Patience, "the reserve", func(s rollout.Status) bool { return s.StateHeld && s.StateError != "" })
+	p.Kill()
+	if err := os.RemoveAll(stone); err != nil {
+		t.Fatal(err)
+	}
+	p.Run(t)
+	p.AwaitReady(t)
+	if s := p.Rollout(t, "shop"); s.Weight != 0 || s.Outcome != rollout.OutcomeAborted {
+		t.Errorf("after a kill it is %s, want Aborted", testkit.Brief(s))
+	}
 }
 
 func journal(t *testing.T, p *testkit.Proxy) string {

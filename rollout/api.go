@@ -222,6 +222,8 @@ type Status struct {
 	LastDecision *Decision `json:"lastDecision"`
 	// StateError is why the state can't be written now; "" when it can.
 	StateError string `json:"stateError,omitempty"`
+	// StateHeld says that it is kept all the same, where room was set aside: a restart goes on from it.
+	StateHeld bool `json:"stateHeld,omitempty"`
 }
 
 // Verdict is a check with its numbers; it is analysis's, shown as it is.

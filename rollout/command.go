@@ -172,7 +172,7 @@ func (m *machine) promoteCommand(c *Command) error {
 
 func (m *machine) abortCommand(c *Command) error {
 	switch {
-	case m.Phase == RollingBack || m.Phase == Aborted:
+	case m.base() == RollingBack || m.base() == Aborted:
 		return nil // the canary is off the traffic already
 	case m.pausedFor(ReasonStateLost):
 		m.Canary.Version = m.plan.version(&m.State, m.Canary.Backend)

@@ -27,6 +27,7 @@ type moody struct {
 	delay time.Duration
 	err   error
 	done  bool // what fails was written all the same
+	room  bool // what fails can be held
 	lost  bool
 }
 
@@ -62,6 +63,17 @@ func (m *moody) Swap(ctx context.Context, name string, version uint64, value []b
 		return store.Document{}, err
 	}
 	return m.Store.Swap(ctx, name, version, value)
+}
+
+func (m *moody) Hold(ctx context.Context, name string, _ uint64, value []byte) (store.Document, error) {
+	m.mu.Lock()
+	err, room := m.err, m.room
+	m.mu.Unlock()
+	if err != nil && !room {
+		return store.Document{}, err
+	}
+	now, _ := m.Store.Get(ctx, name)
+	return m.Store.Swap(ctx, name, now.Version, value)
 }
 
 // bench is a controller with everything around it, under a synthetic clock.
@@ -314,6 +326,38 @@ func TestADiskThatFailsRefusesIncreasesAndNoRollback(t *testing.T) {
 		b.pass(3 * time.Second)
 		if got := b.stored(); got.Phase != Aborted || b.control.Status().StateError != "" {
 			t.Errorf("stored = %s, StateError = %q, want Aborted and none", got.Phase, b.control.Status().StateError)
+		}
+	})
+}
+
+func TestAnAbortOnAFullDiskOutlivesAKill(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.start()
+		b.pass(200 * time.Millisecond)
+		b.store.set(0, errors.New("no space left on device"))
+		b.store.room = true
+		if _, err := b.do(Command{Verb: "promote"}); err == nil {
+			t.Error("promote = nil, want it refused: what is held is no bolder")
+		}
+		if got := b.stored(); got.Weight != 500 {
+			t.Errorf("stored after a refused promote is %s, want 5%%", got.Weight)
+		}
+		b.mustDo("abort")
+		b.pass(10 * time.Millisecond)
+		if got, s := b.stored(), b.control.Status(); got.Outcome != OutcomeAborted || !s.StateHeld || s.StateError == "" {
+			t.Errorf("at once after the abort %s is stored, held %v, error %q; want it held", got.Phase, s.StateHeld, s.StateError)
+		}
+		b.stop() // the disk is still full
+		b.start()
+		defer b.stop()
+		b.expect(Paused, 0)
+		b.store.set(0, nil)
+		b.pass(3 * time.Second)
+		b.expect(Aborted, 0)
+		if s := b.control.Status(); s.StateHeld || s.StateError != "" {
+			t.Errorf("saved, and held %v, error %q", s.StateHeld, s.StateError)
 		}
 	})
 }

@@ -89,6 +89,13 @@ func (h *handle) Swap(ctx context.Context, name string, version uint64, value []
 	return h.Store.Swap(ctx, name, version, value)
 }
 
+func (h *handle) Hold(ctx context.Context, name string, version uint64, value []byte) (store.Document, error) {
+	if h.dead.Load() {
+		return store.Document{}, errKilled
+	}
+	return h.Store.Hold(ctx, name, version, value)
+}
+
 // cut stands behind the store's delay: a write that was on its way at the kill is lost there.
 type cut struct {
 	*moody
@@ -291,6 +298,9 @@ func (f *faults) act() {
 	case 0:
 		f.store.set(time.Duration(f.random.IntN(4000))*time.Millisecond, nil)
 	case 1:
+		f.store.mu.Lock()
+		f.store.room = f.random.IntN(2) == 0
+		f.store.mu.Unlock()
 		f.store.fail(time.Duration(f.random.IntN(1000))*time.Millisecond, errors.New("no space left on device"), f.random.IntN(3) == 0)
 	case 2, 3:
 		f.store.set(0, nil)

@@ -152,7 +152,7 @@ func (c *Controller) accept(s State, decisions []Decision, r *request) {
 	}
 	c.drop("it was overtaken")
 	c.take(s, decisions)
-	c.writer.dirty()
+	c.writer.urgent()
 	c.answer(orNobody(r), nil)
 }
 
@@ -208,7 +208,7 @@ func (c *Controller) record(decisions []Decision) {
 func (c *Controller) publish() {
 	v := &view{status: StatusOf(&c.plan, &c.state), routing: c.routing, state: c.state}
 	if err := c.writer.err; err != nil {
-		v.status.StateError = err.Error()
+		v.status.StateError, v.status.StateHeld = err.Error(), c.writer.held
 	}
 	c.view.Store(v)
 }

@@ -25,9 +25,10 @@ type State struct {
 	Outcome Outcome `json:"outcome,omitempty"`
 	// Reason of a pause, a rollback or an abort.
 	Reason string `json:"reason,omitempty"`
-	// Pauses are the reasons of a pause, the newest first; Back is the phase it interrupted.
-	Pauses []string `json:"pauses,omitempty"`
-	Back   Phase    `json:"back,omitempty"`
+	// Pauses are the reasons of a pause, the newest first; Back is the phase it interrupted, with its own reason.
+	Pauses     []string `json:"pauses,omitempty"`
+	Back       Phase    `json:"back,omitempty"`
+	BackReason string   `json:"backReason,omitempty"`
 	// Stable has the traffic, Canary is the other role: on trial, or free.
 	Stable Role `json:"stable"`
 	Canary Role `json:"canary"`

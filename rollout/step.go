@@ -212,7 +212,7 @@ func waitingFor(r *Rollout, s *State) string {
 
 func (m *machine) pause(reason string) {
 	if m.Phase != Paused {
-		m.Back, m.Phase = m.Phase, Paused
+		m.Back, m.BackReason, m.Phase = m.Phase, m.Reason, Paused
 	}
 	m.Pauses = append([]string{reason}, m.Pauses...)
 	m.Reason = m.Pauses[0]
@@ -224,7 +224,7 @@ func (m *machine) lift(reason string) {
 		m.Reason = m.Pauses[0]
 		return
 	}
-	m.Phase, m.Back, m.Reason, m.Pauses = m.Back, "", "", nil
+	m.Phase, m.Reason, m.Back, m.BackReason, m.Pauses = m.Back, m.BackReason, "", "", nil
 }
 
 // begin notes where a decision comes from, end where it leads to.

@@ -29,6 +29,7 @@ type writer struct {
 	savedAt metrics.Instant
 	retryAt metrics.Instant // after a failure
 	err     error           // of the last write; nil is a success
+	held    bool            // it failed, and the state in force is in the store's reserve
 	written bool            // a write succeeded and nobody was told yet
 }
 
@@ -43,6 +44,7 @@ type proposal struct {
 type result struct {
 	version  uint64
 	err      error
+	held     bool      // it failed, and the state is in the store's reserve
 	changes  uint64    // of the state that was written
 	proposal *proposal // that was written; nil is the state in force
 }
@@ -53,6 +55,12 @@ func newWriter(s store.Store, name string) writer {
 
 // dirty notes that the state in force is another than the written one.
 func (w *writer) dirty() { w.changes++ }
+
+// urgent is dirty for a decision: it does not wait until a store that failed is asked again.
+func (w *writer) urgent() {
+	w.dirty()
+	w.retryAt = metrics.Now()
+}
 
 func (w *writer) clean() bool { return w.saved == w.changes }
 
@@ -86,6 +94,11 @@ func (w *writer) start(p *Plan, s *State, proposed *proposal) {
 				doc, err = to.Swap(context.Background(), name, now.Version, value)
 			}
 		}
+		if err != nil && proposed == nil && value != nil { // no bolder than what was decided: it may be kept elsewhere
+			if kept, e := to.Hold(context.Background(), name, version, value); e == nil {
+				doc, done.held = kept, true
+			}
+		}
 		done.version, done.err = doc.Version, err
 		results <- done
 	}()
@@ -115,7 +128,11 @@ func (w *writer) wait(patience time.Duration) error {
 func (w *writer) note(r result) {
 	w.busy = false
 	w.err = r.err
+	w.held = r.held
 	if r.err != nil {
+		if r.held {
+			w.version = r.version
+		}
 		w.retryAt = metrics.Now().Add(writeRetry)
 		return
 	}
@@ -151,9 +168,9 @@ func (c *Controller) wrote(r result) {
 		}
 		// What is on disk now is not known: the state in force is to be written again.
 		w.dirty()
+		c.publish()
 		if p := w.pending; p != nil && p == r.proposal {
 			w.pending = nil
-			c.publish()
 			c.answer(p.request, refuse("nothing was done: the state can't be written: %v", r.err))
 		}
 	case r.proposal == nil:

@@ -42,6 +42,9 @@ type Store interface {
 	// deletes it. Version 0 means a document that is missing or unreadable. ErrConflict: another version is there. After any other error
 	// either the old or the new value is kept, and the same call may be repeated.
 	Swap(ctx context.Context, name string, version uint64, value []byte) (Document, error)
+	// Hold is Swap for when that fails: it keeps the value where room was set aside, so that Get, also of the next process, gives it until
+	// the next Swap. It may have no room, and then changes nothing.
+	Hold(ctx context.Context, name string, version uint64, value []byte) (Document, error)
 	// Watch sends the newest document after each change until ctx ends, then closes the channel. Changes that follow each other fast may
 	// be left out, the last one never.
 	Watch(ctx context.Context, name string) <-chan Document

@@ -38,7 +38,11 @@ func describe(s rollout.Status) string {
 		fmt.Fprintf(&b, ", waiting for %s", s.WaitingFor)
 	}
 	if s.StateError != "" {
-		fmt.Fprintf(&b, ", NOT SAVED (weights don't rise, and a restart would go back to what was saved last): %s", s.StateError)
+		restart := "goes back to what was saved last"
+		if s.StateHeld {
+			restart = "goes on from here: it is in the reserve"
+		}
+		fmt.Fprintf(&b, ", NOT SAVED (weights don't rise, a restart %s): %s", restart, s.StateError)
 	}
 	return b.String()
 }

@@ -1,7 +1,8 @@
 // Package file is a store.Store in a folder: one NAME.json a document, the version before it as NAME.json.bak for people.
 //
 // A document is written to a temporary file, synced, renamed, and the folder synced, so that after a crash it is the old
-// or the new one. A folder that can't be written can still be read; every Swap tries again. Start at Open, then Store.Swap.
+// or the new one. A folder that can't be written can still be read; every Swap tries again, and Hold writes in place where room was
+// set aside. Start at Open, then Store.Swap.
 package file
 
 import (
@@ -26,12 +27,13 @@ type Store struct {
 	mu    sync.Mutex // held while writing: one write at a time
 	lock  *os.File   // nil until the folder could be locked
 	known map[string]store.Document
+	aside map[string]bool // documents that have an empty reserve
 }
 
 // Open takes the folder, creating it with mode 0700 when it is missing. The only error is an *InUse: a folder that can't be
 // created, locked or written is opened all the same, Probe says why, and each Swap tries again.
 func Open(dir string) (*Store, error) {
-	s := &Store{dir: dir, known: map[string]store.Document{}}
+	s := &Store{dir: dir, known: map[string]store.Document{}, aside: map[string]bool{}}
 	var taken *InUse
 	if err := s.acquire(); errors.As(err, &taken) {
 		return nil, err
@@ -83,21 +85,11 @@ func (s *Store) Get(_ context.Context, name string) (store.Document, error) {
 func (s *Store) Swap(ctx context.Context, name string, version uint64, value []byte) (store.Document, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := ctx.Err(); err != nil {
+	if err := s.expect(ctx, name, version); err != nil {
 		return store.Document{}, err
-	}
-	if err := s.acquire(); err != nil {
-		return store.Document{}, err
-	}
-	old, err := s.read(name)
-	var unreadable *store.Unreadable
-	if err != nil && !errors.As(err, &unreadable) {
-		return store.Document{}, err
-	}
-	if old.Version != version {
-		return store.Document{}, store.ErrConflict
 	}
 	next := store.Document{}
+	var err error
 	if value == nil {
 		err = s.remove(name)
 	} else {
@@ -110,6 +102,41 @@ func (s *Store) Swap(ctx context.Context, name string, version uint64, value []b
 	s.known[name] = next
 	s.feed.Send(name, next)
 	return next, nil
+}
+
+// Hold is store.Store's. It works where room was set aside by an earlier Swap, on a full disk and in a folder that may not be written.
+func (s *Store) Hold(ctx context.Context, name string, version uint64, value []byte) (store.Document, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.expect(ctx, name, version); err != nil {
+		return store.Document{}, err
+	}
+	next := store.Document{Version: version + 1, Value: slices.Clone(value)}
+	if err := writeSlot(s.path(name), next); err != nil {
+		return store.Document{}, fmt.Errorf("keep state of %q in its reserve: %w", name, err)
+	}
+	s.known[name], s.aside[name] = next, false
+	s.feed.Send(name, next)
+	return next, nil
+}
+
+// expect says that the document may be replaced.
+func (s *Store) expect(ctx context.Context, name string, version uint64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.acquire(); err != nil {
+		return err
+	}
+	old, err := s.read(name)
+	var unreadable *store.Unreadable
+	if err != nil && !errors.As(err, &unreadable) {
+		return err
+	}
+	if old.Version != version {
+		return store.ErrConflict
+	}
+	return nil
 }
 
 // Watch is store.Store's. It tells of this process's changes: there are no others while the lock is held.
@@ -164,7 +191,7 @@ func load(path string) (store.Document, error) {
 	if err != nil {
 		return store.Document{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return d, nil
+	return newest(path, d), nil
 }
 
 // missing also holds below something that is no folder.
@@ -180,6 +207,11 @@ func (s *Store) write(name string, d store.Document) error {
 		return err
 	}
 	path := s.path(name)
+	if d.Version == 1 { // it begins anew, and must not be older than what is left of another
+		if err := os.Remove(reserveOf(path)); err != nil && !missing(err) {
+			return err
+		}
+	}
 	if err := writeSynced(path+".tmp", b); err != nil {
 		_ = os.Remove(path + ".tmp")
 		return err
@@ -188,7 +220,13 @@ func (s *Store) write(name string, d store.Document) error {
 	if err := os.Rename(path+".tmp", path); err != nil {
 		return err
 	}
-	return syncDir(s.dir)
+	if err := syncDir(s.dir); err != nil {
+		return err
+	}
+	if !s.aside[name] {
+		s.aside[name] = setAside(path) == nil
+	}
+	return nil
 }
 
 // keep makes the document's present file its .bak. The file itself stays in its place meanwhile: were it renamed, a crash would leave no
@@ -201,9 +239,9 @@ func keep(path string) {
 	}
 }
 
-// remove deletes the .bak first: alone it would stand for a lost document.
+// remove deletes the document last: a .bak alone would stand for a lost one, and a reserve must not outlive it.
 func (s *Store) remove(name string) error {
-	for _, path := range []string{s.path(name) + ".bak", s.path(name)} {
+	for _, path := range []string{s.path(name) + ".bak", reserveOf(s.path(name)), s.path(name)} {
 		if err := os.Remove(path); err != nil && !missing(err) {
 			return err
 		}

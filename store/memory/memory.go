@@ -44,6 +44,11 @@ func (s *Store) Swap(_ context.Context, name string, version uint64, value []byt
 	return next, nil
 }
 
+// Hold is store.Store's: memory is as good a place as memory.
+func (s *Store) Hold(ctx context.Context, name string, version uint64, value []byte) (store.Document, error) {
+	return s.Swap(ctx, name, version, value)
+}
+
 // Watch is store.Store's.
 func (s *Store) Watch(ctx context.Context, name string) <-chan store.Document {
 	return s.feed.Watch(ctx, name)

@@ -23,6 +23,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		"documents do not touch each other":                               apart,
 		"of many who swap the same version exactly one succeeds":          race,
 		"a watcher gets the newest document and no more after its end":    watch,
+		"what is held is read back until the next swap":                   hold,
 		"a value that was handed over may be changed afterwards":          handedOver,
 	}
 	for name, test := range tests {
@@ -55,6 +56,25 @@ func remove(t *testing.T, s store.Store) {
 	}
 	expect(t, s, "shop", 0, "")
 	mustSwap(t, s, "shop", 0, `{"n":3}`, 1)
+}
+
+func hold(t *testing.T, s store.Store) {
+	mustSwap(t, s, "shop", 0, `{"n":1}`, 1)
+	for v := uint64(1); v < 4; v++ {
+		if d, err := s.Hold(t.Context(), "shop", v, fmt.Appendf(nil, `{"held":%d}`, v)); err != nil || d.Version != v+1 {
+			t.Fatalf("Hold(version %d) = %d, %v, want version %d", v, d.Version, err, v+1)
+		}
+		expect(t, s, "shop", v+1, fmt.Sprintf(`{"held":%d}`, v))
+	}
+	if _, err := s.Hold(t.Context(), "shop", 1, []byte(`{}`)); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("Hold of another version = %v, want ErrConflict", err)
+	}
+	mustSwap(t, s, "shop", 4, `{"n":5}`, 5)
+	expect(t, s, "shop", 5, `{"n":5}`)
+	if _, err := s.Swap(t.Context(), "shop", 5, nil); err != nil {
+		t.Fatalf("Swap(nil) = %v", err)
+	}
+	expect(t, s, "shop", 0, "")
 }
 
 func apart(t *testing.T, s store.Store) {
