@@ -46,6 +46,8 @@ type Config struct {
 	// Apply puts a routing into force. The loop alone calls it, in the order of Seq. A reload calls it with names of the new plan, a route
 	// that is removed with none.
 	Apply func(Routing)
+	// Now is the wall clock, which may be set at any time: decisions are dated by it, and nothing is measured with it. nil is time.Now.
+	Now func() time.Time
 	// Log may be nil.
 	Log *zap.Logger
 }
@@ -102,6 +104,9 @@ func New(c Config) (*Controller, error) {
 	}
 	if c.Journal == nil {
 		c.Journal = OpenJournal("")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Log == nil {
 		c.Log = zap.NewNop()
@@ -263,7 +268,7 @@ func (c *Controller) CheckPlan(p Plan) error {
 		return &Refused{Reason: err.Error()}
 	}
 	s := c.view.Load().state
-	in := Input{Now: time.Now(), CanaryUp: c.available(s.Canary.Backend), StableUp: c.available(s.Stable.Backend)}
+	in := Input{Now: c.config.Now(), CanaryUp: c.available(s.Canary.Backend), StableUp: c.available(s.Stable.Backend)}
 	_, _, err := Adopt(&p, s, &in, false)
 	return err
 }

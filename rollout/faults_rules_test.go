@@ -97,6 +97,7 @@ func (f *faults) opened(s *State, d *Decision) {
 		i := slices.IndexFunc(f.approvals, func(a *asked) bool {
 			c := a.command
 			late := expires > 0 && f.now()-a.at > expires+10*time.Second // a command may lie behind a slow write
+			late = late || expires > 0 && !a.wall.IsZero() && d.At.Sub(a.wall) > expires+10*time.Second
 			return !a.used && !a.refused && !late && c.Attempt == d.Attempt && *c.Step == s.Step-1 && c.Gate == gate
 		})
 		if i < 0 {
@@ -152,6 +153,7 @@ func (f *faults) approve() {
 		_, err := f.control.Do(ctx, c)
 		f.watch.Lock()
 		defer f.watch.Unlock()
+		a.wall = f.wall()
 		a.refused = err != nil && ctx.Err() == nil
 		if err == nil && stale {
 			f.t.Errorf("a stale approval was taken: %+v at step %d", c, *c.Step)

@@ -19,7 +19,7 @@ var (
 	faultSeed = flag.Uint64("fault-seed", 0, "seed of the first of them; 0 takes the clock")
 )
 
-// Random plans and modes, ticks, counts, commands, approvals that come twice or late, reloads, outages, slow, failing and torn writes,
+// Random plans and modes, a wall clock that jumps, ticks, counts, commands, approvals that come twice or late, reloads, outages, slow, failing and torn writes,
 // kills between any two of them. Whatever comes: nothing bolder is applied than what is on disk; a weight rises for evidence or for a
 // person; an abort and a dead canary take it off at once; each approval opens one gate once, in its time; every transition has its event;
 // a process begins where a committed state says, or at 0. The long form is -fault-runs=5000.
@@ -54,6 +54,7 @@ type faults struct {
 	before    Routing // the last one that was applied in this process
 	served    uint64  // canary requests since the numbers began
 	lived     time.Duration
+	skew      atomic.Int64 // of the wall clock
 	bornAt    time.Time
 	weightAt  time.Duration // lived when the weight changed
 	planAt    time.Duration // and when the plan did
@@ -69,6 +70,7 @@ type faults struct {
 type asked struct {
 	command Command
 	at      time.Duration
+	wall    time.Time // when it was answered
 	refused bool
 	used    bool
 }
@@ -153,6 +155,23 @@ func (f *faults) stops() []Stop {
 
 func (f *faults) now() time.Duration { return f.lived + time.Since(f.bornAt) }
 
+// wall is a clock that somebody sets now and then. The time that is measured goes on meanwhile, and stops while a machine is suspended.
+func (f *faults) wall() time.Time { return time.Now().Add(time.Duration(f.skew.Load())) }
+
+// setClock lets the wall clock jump: by a little, by hours, to where it should be.
+func (f *faults) setClock() {
+	jumps := []time.Duration{time.Second, 10 * time.Second, time.Minute, time.Hour, 30 * time.Hour}
+	jump := jumps[f.random.IntN(len(jumps))]
+	switch f.random.IntN(4) {
+	case 0:
+		f.skew.Store(0)
+	case 1:
+		f.skew.Add(int64(-jump))
+	default: // forward, as after a suspend too: nothing ran meanwhile
+		f.skew.Add(int64(jump))
+	}
+}
+
 func (f *faults) boot() {
 	plan := f.plan
 	f.handle = &handle{}
@@ -162,6 +181,7 @@ func (f *faults) boot() {
 		Plan: plan, Store: &reading{f.handle, f.store}, Journal: f.journal, Meters: f.meterOf, Apply: f.apply,
 		Available: func(name string) bool { f.mu.Lock(); defer f.mu.Unlock(); return !f.down[name] },
 		InFlight:  func(string) int64 { return 0 },
+		Now:       f.wall,
 	})
 	if err != nil {
 		f.t.Fatal(err)
@@ -294,7 +314,7 @@ func (f *faults) crash() {
 }
 
 func (f *faults) act() {
-	switch f.random.IntN(16) {
+	switch f.random.IntN(18) {
 	case 0:
 		f.store.set(time.Duration(f.random.IntN(4000))*time.Millisecond, nil)
 	case 1:
@@ -323,6 +343,7 @@ func (f *faults) act() {
 		if f.random.IntN(4) == 0 {
 			f.crash()
 			f.store.lost = f.random.IntN(6) == 0
+			f.setClock()
 			f.boot()
 			f.store.lost = false
 		}
@@ -335,6 +356,8 @@ func (f *faults) act() {
 		f.watch.Lock()
 		f.sickAt = f.now()
 		f.watch.Unlock()
+	case 16, 17:
+		f.setClock()
 	}
 	f.pass(time.Duration(f.random.IntN(2000)) * time.Millisecond)
 }

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"math/rand/v2"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -74,7 +73,7 @@ func (c *Controller) age() {
 
 func (c *Controller) input() Input {
 	in := Input{
-		Now: time.Now(), Random: [2]uint64{rand.Uint64(), rand.Uint64()},
+		Now: c.config.Now(), Random: [2]uint64{rand.Uint64(), rand.Uint64()},
 		CanaryUp: c.available(c.state.Canary.Backend), StableUp: c.available(c.state.Stable.Backend),
 	}
 	if c.config.InFlight != nil && c.state.Canary.Backend != "" {

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"slices"
 
 	"go.uber.org/zap"
 )
@@ -54,8 +55,11 @@ func (c *Controller) load() (s State, lost bool) {
 
 // catchUp writes the last decision that was committed to the journal, where a crash came between the two.
 func (c *Controller) catchUp(last *Decision) {
-	newest := c.config.Journal.Last(c.plan.Route, 1)
-	if last != nil && (len(newest) == 0 || newest[0].Seq < last.Seq && newest[0].At.Before(last.At)) {
+	if last == nil {
+		return
+	}
+	written := func(d Decision) bool { return d.Seq == last.Seq && d.At.Equal(last.At) }
+	if !slices.ContainsFunc(c.config.Journal.Last(c.plan.Route, journalKeep), written) {
 		c.config.Journal.Add(*last)
 	}
 }
