@@ -31,6 +31,7 @@ var settings = map[string]setting{
 	"":                {lanes: 6},
 	"small limits":    {lanes: 2, limits: "headerBytes: 1KiB, headerCount: 10, bodyBytes: 10B"},
 	"short patience":  {lanes: 6, limits: "headerTimeout: 300ms, idleTimeout: 300ms, bodyRate: 0", backend: "timeouts: {firstByte: 300ms, idle: 300ms}"},
+	"a body rate":     {lanes: 2, limits: "headerTimeout: 300ms, bodyRate: 1KiB/s"},
 	"a short timeout": {lanes: 2, route: "timeout: 300ms"},
 	"one client":      {lanes: 1, limits: "connections: 1"},
 	"one per address": {lanes: 1, limits: "connectionsPerIP: 1"},
