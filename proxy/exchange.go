@@ -57,7 +57,7 @@ type exchange struct {
 
 var exchanges = sync.Pool{New: func() any {
 	x := new(exchange)
-	x.up.bind()
+	x.up.bind(x)
 	x.request.bind()
 	return x
 }}
