@@ -43,6 +43,9 @@ type headLimits struct{ bytes, fields int }
 func (h *requestHead) scan(p []byte, limit headLimits) (int, error) {
 	*h = requestHead{fields: h.fields[:0]}
 	at := 0
+	if len(p) > 1 && p[0] == '\r' && p[1] == '\n' {
+		at = 2 // one empty line before a request is skipped (RFC 9112, section 2.2)
+	}
 	for first := true; ; first = false {
 		line, err := cutLine(p[at:])
 		switch {
@@ -183,6 +186,8 @@ func (h *requestHead) settle() error {
 		return refuse(400, "HTTP/1.0 has no Transfer-Encoding")
 	case codings == 1:
 		h.framing = chunked
+	case h.http10 && lengths == 0 && needsLength(h.method):
+		return refuse(411, "a request of HTTP/1.0 that may have a body needs a Content-Length")
 	}
 	h.upgrade = asked && upgrades == 1 && !h.http10 && (h.framing == noBody || h.framing == fixed && h.length == 0) && switchable(h.protocol)
 	return h.authority(hosts)
@@ -240,6 +245,16 @@ func listed(list []byte, element string) bool {
 		if same(trim(one), element) {
 			return true
 		}
+	}
+	return false
+}
+
+// needsLength says that an HTTP/1.0 request with this method has to have a Content-Length: for some readers its body would end where the
+// connection does (RFC 1945, section 8.3).
+func needsLength(method []byte) bool {
+	switch string(method) {
+	case "POST", "PUT", "PATCH":
+		return true
 	}
 	return false
 }
