@@ -86,7 +86,7 @@ func start(t *testing.T) map[string]chan *Lane {
 				origin = testkit.FreeAddress(t)
 			}
 			for _, r := range [...]struct{ name, match string }{
-				{"admin", `{path: {prefix: /admin}, `}, {"shop", `{`},
+				{"admin", `{path: {prefix: /admin}, `}, {"dotted", `{host: dotted.test, `}, {"shop", `{`},
 			} {
 				fmt.Fprintf(&routes, "  - name: %s%d\n    match: [%slisteners: [web%d]}]\n", r.name, n, r.match, n)
 				fmt.Fprintf(&routes, "    backends: {stable: {endpoints: [\"http://%s\"], %s}}\n    %s\n", origin, s.backend, s.route)
