@@ -102,7 +102,7 @@ func (h *requestHead) startLine(line []byte) error {
 	case "HTTP/1.0":
 		h.http10 = true
 	default:
-		if bytes.HasPrefix(version, []byte("HTTP/")) && len(version) == 8 {
+		if rest, ok := bytes.CutPrefix(version, []byte("HTTP/")); ok && len(rest) == 3 && isDigit(rest[0]) && rest[1] == '.' && isDigit(rest[2]) {
 			return refuse(505, "this HTTP version is not spoken here")
 		}
 		return refuse(400, "the request line is malformed")
