@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -160,7 +161,7 @@ func TestEveryPromiseHasACase(t *testing.T) {
 	}
 }
 
-func TestTheThreatModelNamesEveryFileOfCases(t *testing.T) {
+func TestTheThreatModelNamesEveryFileOfCasesAndOnlyTestsThatAreThere(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/threat-model.md")
 	if err != nil {
@@ -173,6 +174,15 @@ func TestTheThreatModelNamesEveryFileOfCases(t *testing.T) {
 	for _, c := range cases {
 		if !strings.Contains(string(page), c.File) {
 			t.Fatalf("docs/threat-model.md does not name %s", c.File)
+		}
+	}
+	named := regexp.MustCompile(`[a-z0-9]+/[a-z0-9_]+_test\.go`).FindAllString(string(page), -1)
+	if len(named) < 10 {
+		t.Fatalf("docs/threat-model.md names %d tests, want a table of them", len(named))
+	}
+	for _, file := range named {
+		if _, err := os.Stat("../" + file); err != nil {
+			t.Errorf("docs/threat-model.md: %v", err)
 		}
 	}
 }
