@@ -24,13 +24,10 @@ func newBackend(t *testing.T, c Config) *Backend {
 	return b
 }
 
-// conn is what a request does: an idle connection if a silent one is left, else a new one.
+// conn is what a request does: an idle connection if one is left, else a new one.
 func conn(ctx context.Context, e *Endpoint, now metrics.Instant) (*Conn, error) {
-	for c := e.Idle(now); c != nil; c = e.Idle(now) {
-		if c.Silent() {
-			return c, nil
-		}
-		_ = c.Close()
+	if c := e.Idle(now); c != nil {
+		return c, nil
 	}
 	return e.Dial(ctx)
 }
@@ -97,43 +94,6 @@ func acceptor(t *testing.T) (string, <-chan net.Conn) {
 	}()
 	t.Cleanup(func() { _ = l.Close() })
 	return "http://" + l.Addr().String(), conns
-}
-
-func TestAConnectionIsReusedOnlyWhileItIsSilent(t *testing.T) {
-	t.Parallel()
-	for name, disturb := range map[string]func(net.Conn) error{
-		"unsolicited bytes": func(c net.Conn) error { _, err := c.Write([]byte("x")); return err },
-		"end":               func(c net.Conn) error { return c.Close() },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			address, accepted := acceptor(t)
-			b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 4, IdleTimeout: time.Minute})
-			e, now := b.endpoints[0], metrics.Now()
-			first, err := conn(context.Background(), e, now)
-			if err != nil {
-				t.Fatal(err)
-			}
-			server := <-accepted
-			defer server.Close()
-			e.Put(first, now)
-			again, err := conn(context.Background(), e, now)
-			if err != nil || again != first || !again.Reused {
-				t.Fatalf("Conn = %p, %v, want the idle one %p", again, err, first)
-			}
-			if err := disturb(server); err != nil {
-				t.Fatal(err)
-			}
-			for deadline := time.Now().Add(5 * time.Second); again.Silent() && time.Now().Before(deadline); {
-			}
-			e.Put(again, now)
-			fresh, err := conn(context.Background(), e, now)
-			if err != nil || fresh == first || fresh.Reused {
-				t.Fatalf("Conn = %p, %v, want a new connection", fresh, err)
-			}
-			_ = fresh.Close()
-		})
-	}
 }
 
 func TestAnIdleConnectionOutOfTimeIsNotUsed(t *testing.T) {

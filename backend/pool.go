@@ -44,8 +44,8 @@ type pool struct {
 	closed bool
 }
 
-// Idle takes an idle connection, nil when there is none. The backend may have closed it or talked out of turn since: Silent tells, and
-// what lies on one that is not silent is the answer to nobody's request.
+// Idle takes an idle connection, nil when there is none. The backend may have closed it or talked out of turn since: sock.Silent
+// tells, and what lies on one that is not silent is the answer to nobody's request.
 func (e *Endpoint) Idle(now metrics.Instant) *Conn {
 	for c := e.pool.take(); c != nil; c = e.pool.take() {
 		if !e.pool.cold(c, now) {
@@ -159,10 +159,4 @@ func closeAll(conns []*Conn) {
 	for _, c := range conns {
 		_ = c.Close()
 	}
-}
-
-// Silent says that nothing has arrived on an idle connection: no byte, no end.
-func (c *Conn) Silent() bool {
-	silent := false
-	return c.raw != nil && c.raw.Read(func(fd uintptr) bool { silent = sock.Silent(fd); return true }) == nil && silent
 }

@@ -59,7 +59,8 @@ type Limits struct {
 	HeaderTimeout time.Duration
 	// IdleTimeout is how long a connection without a request is kept. Default 75s.
 	IdleTimeout time.Duration
-	// BodyRate is the least speed of a request body, in bytes per second. Default 500B/s.
+	// BodyRate is the least speed of a request body, in bytes per second, as an average over HeaderTimeout (10s where that is 0) of the
+	// time in which the client is waited for. Default 500B/s.
 	BodyRate int64
 	// BodyBytes is the most a request body may have. Default 0.
 	BodyBytes int64

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ var settings = map[string]setting{
 	"":                {lanes: 6},
 	"small limits":    {lanes: 2, limits: "headerBytes: 1KiB, headerCount: 10, bodyBytes: 10B"},
 	"short patience":  {lanes: 6, limits: "headerTimeout: 300ms, idleTimeout: 300ms, bodyRate: 0", backend: "timeouts: {firstByte: 300ms, idle: 300ms}"},
+	"a body rate":     {lanes: 2, limits: "headerTimeout: 300ms, bodyRate: 1KiB/s"},
 	"a short timeout": {lanes: 2, route: "timeout: 300ms"},
 	"one client":      {lanes: 1, limits: "connections: 1"},
 	"one per address": {lanes: 1, limits: "connectionsPerIP: 1"},
@@ -85,7 +87,7 @@ func start(t *testing.T) map[string]chan *Lane {
 				origin = testkit.FreeAddress(t)
 			}
 			for _, r := range [...]struct{ name, match string }{
-				{"admin", `{path: {prefix: /admin}, `}, {"shop", `{`},
+				{"admin", `{path: {prefix: /admin}, `}, {"dotted", `{host: dotted.test, `}, {"shop", `{`},
 			} {
 				fmt.Fprintf(&routes, "  - name: %s%d\n    match: [%slisteners: [web%d]}]\n", r.name, n, r.match, n)
 				fmt.Fprintf(&routes, "    backends: {stable: {endpoints: [\"http://%s\"], %s}}\n    %s\n", origin, s.backend, s.route)
@@ -159,7 +161,7 @@ func TestEveryPromiseHasACase(t *testing.T) {
 	}
 }
 
-func TestTheThreatModelNamesEveryFileOfCases(t *testing.T) {
+func TestTheThreatModelNamesEveryFileOfCasesAndOnlyTestsThatAreThere(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/threat-model.md")
 	if err != nil {
@@ -172,6 +174,15 @@ func TestTheThreatModelNamesEveryFileOfCases(t *testing.T) {
 	for _, c := range cases {
 		if !strings.Contains(string(page), c.File) {
 			t.Fatalf("docs/threat-model.md does not name %s", c.File)
+		}
+	}
+	named := regexp.MustCompile(`[a-z0-9]+/[a-z0-9_]+_test\.go`).FindAllString(string(page), -1)
+	if len(named) < 10 {
+		t.Fatalf("docs/threat-model.md names %d tests, want a table of them", len(named))
+	}
+	for _, file := range named {
+		if _, err := os.Stat("../" + file); err != nil {
+			t.Errorf("docs/threat-model.md: %v", err)
 		}
 	}
 }

@@ -245,8 +245,8 @@ func TestAPanicInTheBodysGoroutineIsNotTheBackendsError(t *testing.T) {
 	if got := head(r); !strings.HasPrefix(got, "HTTP/1.1 502") {
 		t.Errorf("got %q, want 502", got)
 	}
-	if m := b.settled(); m.Errors != 0 || panics.Load() != 1 {
-		t.Errorf("errors %d, panics %d; want 0, 1", m.Errors, panics.Load())
+	if m := b.settled(); m.Errors != 0 || panics.Load() != 1 || b.server.Process.Panics() != 1 {
+		t.Errorf("errors %d, panics told %d and counted %d; want 0, 1, 1", m.Errors, panics.Load(), b.server.Process.Panics())
 	}
 }
 

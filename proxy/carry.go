@@ -94,8 +94,8 @@ func (x *exchange) send(e *backend.Endpoint, fresh bool) *failure {
 		if f := x.up.connect(e, x.start, fresh); f != nil {
 			return f
 		}
-		x.up.expire(x.start, x.up.timeouts.FirstByte)
 		whole := x.request.body.done
+		x.up.expectAnswer(x.start, whole)
 		stale, err := x.up.send(x.out, whole)
 		switch {
 		case stale:

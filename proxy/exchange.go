@@ -1,10 +1,10 @@
 package proxy
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -57,7 +57,7 @@ type exchange struct {
 
 var exchanges = sync.Pool{New: func() any {
 	x := new(exchange)
-	x.up.bind()
+	x.up.bind(x)
 	x.request.bind()
 	return x
 }}
@@ -223,15 +223,15 @@ func (x *exchange) malformed(err error) bool {
 		process.ClientError(clientErrorOf(r.status))
 		// As far as it was scanned; in the other cases what the scan points to may have moved.
 		x.toHEAD, x.head.json = string(x.head.method) == "HEAD", x.head.acceptsJSON()
+	case len(bytes.TrimLeft(x.client.in.unread(), "\r\n")) == 0:
+		return false // nothing was asked for, but an empty line has come
 	case x.client.sock.WasCut():
 		process.ClientError(metrics.ClientHeaderTimeout)
 		r = &refusal{408, "the request's head did not arrive in time"}
 		// The cut ended reading and writing alike; the answer is short, and the socket's buffer takes it at once or never.
 		x.client.sock.Revive(after(metrics.Now(), lingerTime))
 	default:
-		if !errors.Is(err, io.EOF) || len(x.client.in.unread()) > 0 {
-			process.ClientError(metrics.ClientAborted)
-		}
+		process.ClientError(metrics.ClientAborted)
 		return false
 	}
 	x.start = metrics.Now()

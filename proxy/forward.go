@@ -26,8 +26,8 @@ func (h *requestHead) dropped(f *field, w *forwarded) bool {
 	case byTrust:
 		return !w.trusted || aliased(f.name) || same(f.name, "x-forwarded-for")
 	}
-	if w.identity.IsHeader(f.name) && !(w.believed && w.identity.IsExact(f.name)) {
-		return true
+	if w.identity.IsHeader(f.name) { // Connection deletes none that is believed
+		return !w.believed || !w.identity.IsExact(f.name) || hopByHop(f.name)
 	}
 	if len(f.value) == 0 && len(f.name) == 12 && same(f.name, "x-request-id") {
 		return true // ours takes its place
@@ -170,6 +170,18 @@ func managedField(name []byte) management {
 		if foldedPrefix(name, "sluice-") {
 			return ours
 		}
+	case 't':
+		return framingAlias(name, "transfer-encoding")
+	case 'c':
+		return framingAlias(name, "content-length")
+	}
+	return free
+}
+
+// framingAlias says that a name only looks like the field: one that frames nothing here, and should frame nothing further on.
+func framingAlias(name []byte, field string) management {
+	if len(name) == len(field) && aliased(name) && foldedPrefix(name, field) {
+		return ours
 	}
 	return free
 }

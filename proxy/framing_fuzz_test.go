@@ -78,14 +78,15 @@ func FuzzARequestEndsWhereNetHTTPSeesItsEnd(f *testing.F) {
 		if !done {
 			return
 		}
-		want, end, ok := oracle(input, func(r *bufio.Reader) (io.ReadCloser, error) {
+		before := len(input) - len(bytes.TrimPrefix(input, []byte("\r\n"))) // net/http does not skip an empty line
+		want, end, ok := oracle(input[before:], func(r *bufio.Reader) (io.ReadCloser, error) {
 			q, err := http.ReadRequest(r)
 			if err != nil {
 				return nil, err
 			}
 			return q.Body, nil
 		})
-		if ok && (end != n+used || !bytes.Equal(content, want)) {
+		if ok && (before+end != n+used || !bytes.Equal(content, want)) {
 			t.Errorf("%q ends at %d with body %q; for net/http at %d with %q", input, n+used, content, end, want)
 		}
 	})

@@ -43,6 +43,9 @@ type headLimits struct{ bytes, fields int }
 func (h *requestHead) scan(p []byte, limit headLimits) (int, error) {
 	*h = requestHead{fields: h.fields[:0]}
 	at := 0
+	if len(p) > 1 && p[0] == '\r' && p[1] == '\n' {
+		at = 2 // one empty line before a request is skipped (RFC 9112, section 2.2)
+	}
 	for first := true; ; first = false {
 		line, err := cutLine(p[at:])
 		switch {
@@ -52,6 +55,8 @@ func (h *requestHead) scan(p []byte, limit headLimits) (int, error) {
 			return 0, refuse(414, "the request's target is too long")
 		case line == nil && len(p) >= limit.bytes, at+len(line) > limit.bytes:
 			return 0, refuse(431, "the request's head is too large")
+		case line == nil && first && at < len(p) && !all(p[at:at+1], isToken) && p[at] != '\r':
+			return 0, refuse(400, "this is no HTTP request") // TLS, perhaps, whose line would never end
 		case line == nil:
 			return 0, nil
 		}
@@ -97,7 +102,7 @@ func (h *requestHead) startLine(line []byte) error {
 	case "HTTP/1.0":
 		h.http10 = true
 	default:
-		if bytes.HasPrefix(version, []byte("HTTP/")) && len(version) == 8 {
+		if rest, ok := bytes.CutPrefix(version, []byte("HTTP/")); ok && len(rest) == 3 && isDigit(rest[0]) && rest[1] == '.' && isDigit(rest[2]) {
 			return refuse(505, "this HTTP version is not spoken here")
 		}
 		return refuse(400, "the request line is malformed")
@@ -183,6 +188,8 @@ func (h *requestHead) settle() error {
 		return refuse(400, "HTTP/1.0 has no Transfer-Encoding")
 	case codings == 1:
 		h.framing = chunked
+	case h.http10 && lengths == 0 && needsLength(h.method):
+		return refuse(411, "a request of HTTP/1.0 that may have a body needs a Content-Length")
 	}
 	h.upgrade = asked && upgrades == 1 && !h.http10 && (h.framing == noBody || h.framing == fixed && h.length == 0) && switchable(h.protocol)
 	return h.authority(hosts)
@@ -240,6 +247,16 @@ func listed(list []byte, element string) bool {
 		if same(trim(one), element) {
 			return true
 		}
+	}
+	return false
+}
+
+// needsLength says that an HTTP/1.0 request with this method has to have a Content-Length: for some readers its body would end where the
+// connection does (RFC 1945, section 8.3).
+func needsLength(method []byte) bool {
+	switch string(method) {
+	case "POST", "PUT", "PATCH":
+		return true
 	}
 	return false
 }

@@ -138,8 +138,7 @@ func TestAClientThatWaitsForThe100IsNotSlow(t *testing.T) {
 		_, _ = r.Discard(3)
 		_, _ = io.WriteString(c, okAnswer)
 	})
-	// Without a rate the idle time is the client's allowance; with one it is ten seconds, too long for a test.
-	b := newBench(t, limitsWith(func(l *Limits) { l.BodyRate, l.IdleTimeout = 0, 300*time.Millisecond }), o.url)
+	b := newBench(t, limitsWith(func(l *Limits) { l.HeaderTimeout = 300 * time.Millisecond }), o.url)
 	c, r := b.dial()
 	_, _ = io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
 	if got := head(r); !strings.HasPrefix(got, "HTTP/1.1 100") {
@@ -219,7 +218,8 @@ func TestARequestOnAConnectionThatWasCutIsNotSentToABackend(t *testing.T) {
 
 func TestABodyEarnsItsTimeByItsRate(t *testing.T) {
 	t.Parallel()
-	x := &exchange{front: &Front{Limits: Limits{BodyRate: 1000}}, client: &client{}}
+	const window = 10 * time.Second
+	x := &exchange{front: &Front{Limits: Limits{BodyRate: 1000, HeaderTimeout: window}}, client: &client{}}
 	r := requestBody{x: x}
 	x.client.in.buf = make([]byte, 100_000)
 	for _, c := range []struct {
@@ -227,9 +227,9 @@ func TestABodyEarnsItsTimeByItsRate(t *testing.T) {
 		arrived           int
 		want              time.Duration
 	}{
-		{bodyPatience, 0, 0, bodyPatience},
-		{bodyPatience, 4 * time.Second, 1000, 7 * time.Second},
-		{bodyPatience, time.Second, 90_000, bodyPatience}, // nobody saves up for a long silence
+		{window, 0, 0, window},
+		{window, 4 * time.Second, 1000, 7 * time.Second},
+		{window, time.Second, 90_000, window}, // nobody saves up for a long silence
 		{time.Second, 3 * time.Second, 500, time.Millisecond},
 		{time.Second, time.Second, 500, 500 * time.Millisecond},
 	} {

@@ -29,8 +29,14 @@ type requestBody struct {
 	x     *exchange
 }
 
-// bodyPatience is how long a client may send nothing, over and above what its rate so far has earned.
-const bodyPatience = 10 * time.Second
+// bodyWindow is the time over which the least rate is an average: as long as a head may take. It is how long a client may send
+// nothing, and nobody saves up for longer.
+func (l *Limits) bodyWindow() time.Duration {
+	if l.HeaderTimeout > 0 {
+		return l.HeaderTimeout
+	}
+	return 10 * time.Second
+}
 
 var (
 	errBodyTooLarge     = &refusal{413, "the request's body is too large"}
@@ -142,7 +148,7 @@ func (r *requestBody) pump() {
 	defer func() { r.ended <- struct{}{} }()
 	x := r.x
 	defer x.client.server.caught(func() { r.broken = true; x.up.conn.Cut() })
-	allowance := bodyPatience
+	allowance := x.front.Limits.bodyWindow()
 	for !r.body.done {
 		before := metrics.Now()
 		if err := r.receive(before, allowance); err != nil {
@@ -214,12 +220,12 @@ func (r *requestBody) receive(now metrics.Instant, allowance time.Duration) erro
 
 // earn is the allowance after waiting: what was read adds to it at the least rate allowed.
 func (r *requestBody) earn(allowance, waited time.Duration) time.Duration {
-	rate := r.x.front.Limits.BodyRate
-	if rate == 0 {
+	limits := &r.x.front.Limits
+	if limits.BodyRate == 0 {
 		return allowance
 	}
-	earned := time.Duration(len(r.x.client.in.unread())) * time.Second / time.Duration(rate)
-	return max(time.Millisecond, min(allowance-waited+earned, bodyPatience))
+	earned := time.Duration(len(r.x.client.in.unread())) * time.Second / time.Duration(limits.BodyRate)
+	return max(time.Millisecond, min(allowance-waited+earned, limits.bodyWindow()))
 }
 
 // finish waits for the pump after a whole answer, and says whether the request was sent whole. The backend, having answered, need not

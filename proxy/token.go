@@ -34,6 +34,8 @@ func classes() (t [256]uint8) {
 	return t
 }
 
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
 // all says whether every byte of p is of the class.
 func all(p []byte, of uint8) bool {
 	for _, c := range p {

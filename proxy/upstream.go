@@ -18,7 +18,10 @@ type upstream struct {
 	in       inbound
 	timeouts backend.Timeouts
 	deadline metrics.Instant // of the whole request; 0 is none
+	due      metrics.Instant // of the answer's head; 0 is never
 	spoke    bool            // a head, perhaps an interim one, has come over conn
+	x        *exchange       // whose side it is
+	left     bool            // its client has gone away
 
 	// What follows is between send and trySend, which the poller calls.
 	try    func(fd uintptr) bool
@@ -54,7 +57,8 @@ var (
 	failBug   = &failure{status: 502, kind: metrics.NumUpstreamErrors, reason: "an error of the proxy", blameless: true}
 )
 
-func (u *upstream) bind() {
+func (u *upstream) bind(x *exchange) {
+	u.x = x
 	u.in.bind()
 	u.try = u.trySend
 }
@@ -63,7 +67,7 @@ func (u *upstream) reset() { u.conn = nil }
 
 // connect takes an idle connection, or opens one: always, where fresh says so.
 func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool) *failure {
-	u.spoke, u.conn = false, nil
+	u.spoke, u.left, u.conn = false, false, nil
 	if !fresh {
 		u.conn = e.Idle(now)
 	}
@@ -92,14 +96,21 @@ func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool)
 // stale says that something has. With stay it also waits for the first bytes of the answer; err is then why there are none.
 func (u *upstream) send(p []byte, stay bool) (stale bool, err error) {
 	u.unsent, u.stay, u.asked, u.stale, u.err = p, stay, false, false, nil
-	if err := u.in.raw.Read(u.try); err != nil {
-		return false, err
+	for {
+		err := u.in.raw.Read(u.try)
+		if err == nil {
+			break
+		}
+		if !u.waitsOn() {
+			return false, err
+		}
 	}
 	if u.stale {
 		return true, nil
 	}
 	if len(u.unsent) > 0 && u.err == nil {
 		// A backend may answer and close before it has read all: an answer is looked for also where writing fails.
+		u.expireAt(u.due)
 		_, u.err = u.conn.Write(u.unsent)
 	}
 	u.unsent = nil
@@ -143,8 +154,14 @@ func (u *upstream) expire(now metrics.Instant, d time.Duration) bool {
 
 // scan reads until the answer's next head is whole; interim ones are heads of their own.
 func (u *upstream) scan(h *answerHead, toHEAD bool) *failure {
-	if err := u.in.await(); err != nil {
-		return u.silence()
+	for {
+		err := u.in.await()
+		if err == nil {
+			break
+		}
+		if !u.waitsOn() {
+			return u.silence()
+		}
 	}
 	for {
 		n, err := h.scan(u.in.unread(), answerLimits, toHEAD)
@@ -154,10 +171,14 @@ func (u *upstream) scan(h *answerHead, toHEAD bool) *failure {
 		if n > 0 {
 			u.in.use(n)
 			u.spoke = true
+			u.looked()
 			return nil
 		}
-		if err := u.in.fill(); err != nil {
-			if u.conn.WasCut() {
+		if err := u.in.fill(); err != nil && !u.waitsOn() {
+			switch {
+			case u.left:
+				return failGone
+			case u.conn.WasCut():
 				return failTimeout
 			}
 			return failReset
@@ -168,6 +189,8 @@ func (u *upstream) scan(h *answerHead, toHEAD bool) *failure {
 // silence is the failure of an answer of which no byte came.
 func (u *upstream) silence() *failure {
 	switch {
+	case u.left:
+		return failGone
 	case u.conn.WasCut():
 		return failTimeout
 	case u.conn.Reused && !u.spoke:

@@ -102,12 +102,13 @@ func (v *view) unescaped(p []byte) []byte {
 	return v.scratch[from:]
 }
 
-// lowerHost is the host in lower case and without its port.
+// lowerHost is the host in lower case, without its port and the dot that may end a name.
 func (v *view) lowerHost(host []byte) []byte {
 	// A colon after the last bracket begins a port; those inside brackets belong to an IPv6 address.
 	if i := bytes.LastIndexByte(host, ':'); i > bytes.LastIndexByte(host, ']') {
 		host = host[:i]
 	}
+	host = bytes.TrimSuffix(host, []byte("."))
 	for _, c := range host {
 		if 'A' <= c && c <= 'Z' {
 			from := len(v.scratch)
