@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 SOURCES := $(shell find . -name '*.go' -not -path './tools/*') go.mod go.sum
 
 FUZZTIME ?= 20s
-.PHONY: build demo test race fuzz chaos lint fmt needs
+.PHONY: build demo test race fuzz chaos bench lint fmt needs
 build: sluice
 
 sluice: $(SOURCES)
@@ -47,6 +47,12 @@ DURATION ?= 2m
 SEED ?= 0
 chaos:
 	$(GO) test ./e2e -count=1 -run '^TestChaos$$' -v -timeout 0 -chaos=$(DURATION) -chaos-seed=$(SEED)
+
+# What a request costs, here and in the proxies that are installed; on a machine with little else to do: make bench SUITES=closed ROUNDS=3.
+SUITES ?=
+ROUNDS ?= 5
+bench: sluice
+	./sluice bench peers --rounds $(ROUNDS) $(SUITES)
 
 lint:
 	@mkdir -p $(BIN)

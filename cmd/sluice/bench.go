@@ -19,7 +19,7 @@ func newBench(c console) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchDecision(c))
+	cmd.AddCommand(newBenchDecision(c), newBenchLoad(c), newBenchPeers(c), newBenchBackends())
 	return cmd
 }
 

@@ -1,0 +1,75 @@
+package peers
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// patience is how long a child may take to listen, and to end.
+const patience = 10 * time.Second
+
+// child is a process of ours.
+type child struct {
+	cmd  *exec.Cmd
+	out  bytes.Buffer // what it said on both outputs
+	done chan struct{}
+}
+
+// start starts a program on some cores, all when there are none.
+func start(cores []int, dir string, argv ...string) (*child, error) {
+	c := &child{cmd: exec.Command(argv[0], argv[1:]...), done: make(chan struct{})}
+	c.cmd.Dir, c.cmd.Stdout, c.cmd.Stderr = dir, &c.out, &c.out
+	for _, e := range os.Environ() { // the environment is not to set up a proxy
+		if !strings.HasPrefix(e, "SLUICE_") && !strings.HasPrefix(e, "GOMAXPROCS=") {
+			c.cmd.Env = append(c.cmd.Env, e)
+		}
+	}
+	if err := pinned(cores, c.cmd.Start); err != nil {
+		return nil, fmt.Errorf("start %s: %w", argv[0], err)
+	}
+	go func() {
+		_ = c.cmd.Wait() // what it means stands in the output
+		close(c.done)
+	}()
+	return c, nil
+}
+
+// listens waits until the address takes connections.
+func (c *child) listens(ctx context.Context, address string) error {
+	for end := time.Now().Add(patience); time.Now().Before(end) && ctx.Err() == nil; {
+		conn, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-c.done:
+			return fmt.Errorf("%s ended at once: %s", c.cmd.Args[0], tail(c.out.String()))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("%s does not listen on %s", c.cmd.Args[0], address)
+}
+
+// stop ends the process and waits for it.
+func (c *child) stop() {
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-c.done:
+	case <-time.After(patience):
+		_ = c.cmd.Process.Kill()
+		<-c.done
+	}
+}
+
+func tail(s string) string {
+	const most = 400
+	s = strings.TrimSpace(s)
+	return s[max(0, len(s)-most):]
+}
