@@ -167,7 +167,7 @@ func (x *exchange) begin() {
 // nameRequest keeps the request's id, or makes one.
 func (x *exchange) nameRequest() {
 	for i := range x.head.fields {
-		if f := &x.head.fields[i]; len(f.name) == len("x-request-id") && same(f.name, "x-request-id") && len(f.value) > 0 {
+		if f := &x.head.fields[i]; f.kind == requestIDField && len(f.value) > 0 {
 			x.id = append(x.id, f.value...)
 			return
 		}

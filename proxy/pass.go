@@ -200,7 +200,7 @@ func (x *exchange) truncated(status int) bool {
 func (x *exchange) eventStream() bool {
 	for i := range x.answer.fields {
 		f := &x.answer.fields[i]
-		if len(f.name) == len("content-type") && same(f.name, "content-type") {
+		if f.kind == contentTypeField {
 			kind, _, _ := bytes.Cut(f.value, []byte(";"))
 			return same(trim(kind), "text/event-stream")
 		}
