@@ -114,9 +114,11 @@ func (x *exchange) scan() bool {
 	if x.scanned {
 		return true
 	}
-	limits := &x.front.Limits
-	n, err := x.head.scan(x.client.in.unread(), headLimits{bytes: orUnlimited(limits.HeaderBytes), fields: orUnlimited(limits.HeaderCount)})
-	x.client.in.use(n)
+	limits, in := &x.front.Limits, &x.client.in
+	x.head.fields = in.fields()
+	n, err := x.head.scan(in.unread(), headLimits{bytes: orUnlimited(limits.HeaderBytes), fields: orUnlimited(limits.HeaderCount)})
+	in.keepFields(x.head.fields)
+	in.use(n)
 	x.refused, x.scanned = err, n > 0 || err != nil
 	return x.scanned
 }

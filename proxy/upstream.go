@@ -147,7 +147,9 @@ func (u *upstream) scan(h *answerHead, toHEAD bool) *failure {
 		return u.silence()
 	}
 	for {
+		h.fields = u.in.fields()
 		n, err := h.scan(u.in.unread(), answerLimits, toHEAD)
+		u.in.keepFields(h.fields)
 		if err != nil {
 			return failMalformed
 		}
