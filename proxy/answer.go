@@ -41,6 +41,8 @@ func (h *answerHead) scan(p []byte, limit headLimits, toHEAD bool) (int, error) 
 			if err := h.statusLine(content, line); err != nil {
 				return 0, err
 			}
+			h.fields, at = quickFields(h.fields, p, len(line), limit)
+			continue
 		case len(content) == 0:
 			return at + len(line), h.settle(toHEAD)
 		case len(h.fields) == limit.fields:
@@ -50,7 +52,7 @@ func (h *answerHead) scan(p []byte, limit headLimits, toHEAD bool) (int, error) 
 			if !ok {
 				return 0, errAnswer
 			}
-			h.fields = append(h.fields, field{name, value, line})
+			h.fields = addField(h.fields, name, value, line)
 		}
 		at += len(line)
 	}
@@ -84,17 +86,12 @@ func (h *answerHead) settle(toHEAD bool) error {
 	length, coded, keep, closing := int64(-1), false, false, false
 	for i := range h.fields {
 		f := &h.fields[i]
-		switch len(f.name) {
-		case 10:
-			if same(f.name, "connection") {
-				keep = keep || listed(f.value, "keep-alive")
-				closing = closing || listed(f.value, "close")
-				h.lists = h.lists || !onlyPersistence(f.value)
-			}
-		case 14:
-			if !same(f.name, "content-length") {
-				continue
-			}
+		switch f.kind {
+		case connectionField:
+			keep = keep || listed(f.value, "keep-alive")
+			closing = closing || listed(f.value, "close")
+			h.lists = h.lists || !onlyPersistence(f.value)
+		case contentLengthField:
 			n, ok := parseLength(f.value)
 			if !ok || length >= 0 && n != length {
 				return errAnswer
@@ -103,10 +100,7 @@ func (h *answerHead) settle(toHEAD bool) error {
 				f.line = nil // copies go on as one (RFC 9110, section 8.6)
 			}
 			length = n
-		case 17:
-			if !same(f.name, "transfer-encoding") {
-				continue
-			}
+		case transferEncodingField:
 			if coded || !same(f.value, "chunked") {
 				return errAnswer
 			}

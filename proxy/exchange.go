@@ -114,9 +114,11 @@ func (x *exchange) scan() bool {
 	if x.scanned {
 		return true
 	}
-	limits := &x.front.Limits
-	n, err := x.head.scan(x.client.in.unread(), headLimits{bytes: orUnlimited(limits.HeaderBytes), fields: orUnlimited(limits.HeaderCount)})
-	x.client.in.use(n)
+	limits, in := &x.front.Limits, &x.client.in
+	x.head.fields = in.fields()
+	n, err := x.head.scan(in.unread(), headLimits{bytes: orUnlimited(limits.HeaderBytes), fields: orUnlimited(limits.HeaderCount)})
+	in.keepFields(x.head.fields)
+	in.use(n)
 	x.refused, x.scanned = err, n > 0 || err != nil
 	return x.scanned
 }
@@ -167,7 +169,7 @@ func (x *exchange) begin() {
 // nameRequest keeps the request's id, or makes one.
 func (x *exchange) nameRequest() {
 	for i := range x.head.fields {
-		if f := &x.head.fields[i]; len(f.name) == len("x-request-id") && same(f.name, "x-request-id") && len(f.value) > 0 {
+		if f := &x.head.fields[i]; f.kind == requestIDField && len(f.value) > 0 {
 			x.id = append(x.id, f.value...)
 			return
 		}

@@ -20,19 +20,19 @@ type forwarded struct {
 // dropped says whether a request's field goes no further. The order is the promise: managed fields are settled by trust first, then
 // what Connection lists goes, and ours are set after both, so that no client can delete them.
 func (h *requestHead) dropped(f *field, w *forwarded) bool {
-	switch managedField(f.name) {
-	case ours:
+	switch f.kind {
+	case oursField, aliasField, forwardedForField:
 		return true
-	case byTrust:
-		return !w.trusted || aliased(f.name) || same(f.name, "x-forwarded-for")
+	case forwardedHostField, forwardedProtoField, trustField:
+		return !w.trusted
 	}
 	if w.identity.IsHeader(f.name) { // Connection deletes none that is believed
-		return !w.believed || !w.identity.IsExact(f.name) || hopByHop(f.name)
+		return !w.believed || !w.identity.IsExact(f.name) || f.kind.hopByHop()
 	}
-	if len(f.value) == 0 && len(f.name) == 12 && same(f.name, "x-request-id") {
+	if len(f.value) == 0 && f.kind == requestIDField {
 		return true // ours takes its place
 	}
-	return hopByHop(f.name) || h.lists && !endToEnd(f.name) && h.listedInConnection(f.name)
+	return f.kind.hopByHop() || h.lists && !f.kind.endToEnd() && h.listedInConnection(f.name)
 }
 
 // appendForward writes the head that the backend gets: the request line, every field that goes on exactly as it came, then ours.
@@ -40,23 +40,27 @@ func (h *requestHead) appendForward(dst []byte, w *forwarded) []byte {
 	dst = append(append(dst, h.method...), ' ')
 	dst = append(h.appendTarget(dst), " HTTP/1.1\r\n"...)
 	var hasProto, hasForwardedHost, hasHost, hasID bool
+	lines := kept{dst: dst}
 	for i := range h.fields {
 		f := &h.fields[i]
 		if h.dropped(f, w) {
+			lines.cut()
 			continue
 		}
-		dst = append(dst, f.line...)
-		switch len(f.name) {
-		case 4:
-			hasHost = hasHost || same(f.name, "host")
-		case 12:
-			hasID = hasID || same(f.name, "x-request-id")
-		case 16:
-			hasForwardedHost = hasForwardedHost || same(f.name, "x-forwarded-host")
-		case 17:
-			hasProto = hasProto || same(f.name, "x-forwarded-proto")
+		lines.keep(f.line)
+		switch f.kind {
+		case hostField:
+			hasHost = true
+		case requestIDField:
+			hasID = true
+		case forwardedHostField:
+			hasForwardedHost = true
+		case forwardedProtoField:
+			hasProto = true
 		}
 	}
+	lines.cut()
+	dst = lines.dst
 	if !hasHost {
 		dst = h.appendHost(dst, w.origin)
 	}
@@ -100,7 +104,7 @@ func appendField(dst []byte, name, value string) []byte {
 // appendChain writes the addresses that a trusted proxy has noted so far.
 func (h *requestHead) appendChain(dst []byte) []byte {
 	for i := range h.fields {
-		if f := &h.fields[i]; same(f.name, "x-forwarded-for") && len(f.value) > 0 {
+		if f := &h.fields[i]; f.kind == forwardedForField && len(f.value) > 0 {
 			dst = append(append(dst, f.value...), ", "...)
 		}
 	}
@@ -127,7 +131,7 @@ func (h *requestHead) appendTarget(dst []byte) []byte {
 
 func (h *requestHead) listedInConnection(name []byte) bool {
 	for i := range h.fields {
-		if f := &h.fields[i]; same(f.name, "connection") && listedFold(f.value, name) {
+		if f := &h.fields[i]; f.kind == connectionField && listedFold(f.value, name) {
 			return true
 		}
 	}
@@ -157,7 +161,7 @@ const (
 
 // managedField classifies a name. '_' and '.' count as '-': backends that fold them would take an alias for the real thing.
 func managedField(name []byte) management {
-	switch name[0] | 0x20 {
+	switch folded[name[0]] {
 	case 'x':
 		if foldedPrefix(name, "x-forwarded-") {
 			return byTrust
@@ -205,30 +209,4 @@ func foldedPrefix(name []byte, prefix string) bool {
 		}
 	}
 	return true
-}
-
-// hopByHop says whether a field is about this connection only (RFC 9110 section 7.6.1). Transfer-Encoding is written anew.
-func hopByHop(name []byte) bool {
-	switch len(name) {
-	case 2:
-		return same(name, "te")
-	case 7:
-		return same(name, "upgrade")
-	case 10:
-		return same(name, "connection") || same(name, "keep-alive")
-	case 16:
-		return same(name, "proxy-connection")
-	case 17:
-		return same(name, "transfer-encoding")
-	case 18:
-		return same(name, "proxy-authenticate")
-	case 19:
-		return same(name, "proxy-authorization")
-	}
-	return false
-}
-
-// endToEnd names the fields that a Connection header can't take away: without them the message would mean something else.
-func endToEnd(name []byte) bool {
-	return same(name, "host") || same(name, "content-length")
 }

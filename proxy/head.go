@@ -15,9 +15,6 @@ func (r *refusal) Error() string { return fmt.Sprintf("%d: %s", r.status, r.reas
 
 func refuse(status int, reason string) error { return &refusal{status, reason} }
 
-// field is one header line: its parts, without the white space around the value, and the whole line with its CRLF.
-type field struct{ name, value, line []byte }
-
 // requestHead is what one strict scan finds in a request's head. Its slices point into the scanned buffer and die with it.
 type requestHead struct {
 	method, target []byte
@@ -65,6 +62,7 @@ func (h *requestHead) scan(p []byte, limit headLimits) (int, error) {
 		switch {
 		case first:
 			err = h.startLine(content)
+			h.fields, at = quickFields(h.fields, p, at, limit)
 		case len(content) == 0:
 			return at, h.settle()
 		case len(h.fields) == limit.fields:
@@ -120,7 +118,7 @@ func (h *requestHead) addField(content, line []byte) error {
 	if !ok {
 		return refuse(400, "a header field is malformed")
 	}
-	h.fields = append(h.fields, field{name, value, line})
+	h.fields = addField(h.fields, name, value, line)
 	return nil
 }
 
@@ -131,48 +129,36 @@ func (h *requestHead) settle() error {
 	h.close = h.http10
 	for i := range h.fields {
 		f := &h.fields[i]
-		switch len(f.name) {
-		case 4:
-			if same(f.name, "host") {
-				hosts++
-				h.host = f.value
+		switch f.kind {
+		case hostField:
+			hosts++
+			h.host = f.value
+		case expectField:
+			if !same(f.value, "100-continue") {
+				return refuse(417, "no expectation but 100-continue is known")
 			}
-		case 6:
-			if same(f.name, "expect") {
-				if !same(f.value, "100-continue") {
-					return refuse(417, "no expectation but 100-continue is known")
-				}
-				h.expect = true
-			} else if same(f.name, "accept") {
-				h.json = h.json || asksForJSON(f.value)
+			h.expect = true
+		case acceptField:
+			h.json = h.json || asksForJSON(f.value)
+		case upgradeField:
+			upgrades++
+			h.protocol = f.value
+		case connectionField:
+			asked = asked || listed(f.value, "upgrade")
+			closing = closing || listed(f.value, "close")
+			h.close = h.close && !listed(f.value, "keep-alive")
+			h.lists = h.lists || !onlyPersistence(f.value)
+		case contentLengthField:
+			lengths++
+			n, ok := parseLength(f.value)
+			if !ok {
+				return refuse(400, "Content-Length is not a number")
 			}
-		case 7:
-			if same(f.name, "upgrade") {
-				upgrades++
-				h.protocol = f.value
-			}
-		case 10:
-			if same(f.name, "connection") {
-				asked = asked || listed(f.value, "upgrade")
-				closing = closing || listed(f.value, "close")
-				h.close = h.close && !listed(f.value, "keep-alive")
-				h.lists = h.lists || !onlyPersistence(f.value)
-			}
-		case 14:
-			if same(f.name, "content-length") {
-				lengths++
-				n, ok := parseLength(f.value)
-				if !ok {
-					return refuse(400, "Content-Length is not a number")
-				}
-				h.framing, h.length = fixed, n
-			}
-		case 17:
-			if same(f.name, "transfer-encoding") {
-				codings++
-				if !same(f.value, "chunked") {
-					return refuse(501, "no transfer coding but chunked is known")
-				}
+			h.framing, h.length = fixed, n
+		case transferEncodingField:
+			codings++
+			if !same(f.value, "chunked") {
+				return refuse(501, "no transfer coding but chunked is known")
 			}
 		}
 	}
@@ -278,7 +264,7 @@ func parseLength(value []byte) (n int64, ok bool) {
 // acceptsJSON is what settle finds out, for a head that it does not get to see.
 func (h *requestHead) acceptsJSON() bool {
 	for i := range h.fields {
-		if f := &h.fields[i]; same(f.name, "accept") && asksForJSON(f.value) {
+		if f := &h.fields[i]; f.kind == acceptField && asksForJSON(f.value) {
 			return true
 		}
 	}

@@ -143,8 +143,8 @@ func TestEveryByteOfAValueIsLookedAt(t *testing.T) {
 			for c := range 256 {
 				p := bytes.Repeat([]byte{'a'}, length)
 				p[at] = byte(c)
-				if got, want := validValue(p), all(p, isValue); got != want {
-					t.Fatalf("validValue(%q) = %v, want %v", p, got, want)
+				if got, want := control(p, 0) == len(p), all(p, isValue); got != want {
+					t.Fatalf("control(%q) finds none: %v, want %v", p, got, want)
 				}
 			}
 		}

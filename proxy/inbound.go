@@ -10,8 +10,8 @@ import (
 
 const (
 	payloadSize = 16 << 10
-	headroom    = 20 // before the payload: the size line of a chunk
-	tailroom    = 8  // after it: the end of a chunk, and of the last one
+	headroom    = 1 << 10 // before the payload: the size line of a chunk, and the new head of an answer
+	tailroom    = 8       // after it: the end of a chunk, and of the last one
 )
 
 // chunkEnd closes a chunk, lastChunk the body, where no trailers follow.
@@ -21,7 +21,12 @@ const (
 )
 
 // block is a payload with room on both sides, so that what was read can be framed anew where it lies.
-type block [headroom + payloadSize + tailroom]byte
+type block struct {
+	// fields is the memory for a head that lies here. It is as warm as the block, and no request that waits for its backend keeps one:
+	// at 1024 clients those were 1.3 MB.
+	fields []field
+	bytes  [headroom + payloadSize + tailroom]byte
+}
 
 var blocks = sync.Pool{New: func() any { return new(block) }}
 
@@ -129,7 +134,7 @@ func (in *inbound) grow() {
 func (in *inbound) take() {
 	if in.buf == nil {
 		in.block = blocks.Get().(*block)
-		in.buf = in.block[:]
+		in.buf = in.block.bytes[:]
 		in.lo, in.hi = headroom, headroom
 	}
 }
@@ -147,6 +152,32 @@ func (in *inbound) giveBack() {
 	}
 }
 
+// fields is where the fields of a head go that is scanned here; keepFields takes them back, as they may have grown. They die with the
+// bytes they point to.
+func (in *inbound) fields() []field {
+	if in.block == nil {
+		return nil
+	}
+	return in.block.fields[:0]
+}
+
+func (in *inbound) keepFields(f []field) {
+	if in.block != nil {
+		in.block.fields = f
+	}
+}
+
+// precede copies head to the place right before piece, a part of the buffer that only dead bytes precede, and returns both in one: an
+// answer's new head is shorter than most bodies. It returns nil when there is no room.
+func (in *inbound) precede(head, piece []byte) []byte {
+	at := cap(in.buf) - cap(piece) // both reach to the same end
+	if len(piece) == 0 || at < len(head) {
+		return nil
+	}
+	copy(in.buf[at-len(head):], head)
+	return in.buf[at-len(head) : at+len(piece)]
+}
+
 // chunk frames the first n unread bytes, content that body.decode has moved there, as one chunk, and as the last one where last says
 // so. It writes over the room around them, and over bytes that decode has used up: a chunk that came to its end brought seven of
 // those, and one that did not has nothing unread behind it but the tail room.
@@ -154,7 +185,7 @@ func (in *inbound) chunk(n int, last bool) []byte {
 	if n == 0 {
 		return nil
 	}
-	var size [headroom]byte
+	var size [20]byte
 	line := append(strconv.AppendUint(size[:0], uint64(n), 16), chunkEnd...)
 	begin := in.lo - len(line)
 	copy(in.buf[begin:], line)

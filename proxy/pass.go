@@ -125,7 +125,9 @@ func (x *exchange) tail(content int, asChunks bool) []byte {
 
 // write sends what is in out, piece and tail, in one go: the head and a short body are one packet.
 func (x *exchange) write(piece, tail []byte) error {
-	if len(x.out) > 0 || len(tail) > 0 {
+	if whole := x.up.in.precede(x.out, piece); whole != nil && len(tail) == 0 {
+		piece = whole
+	} else if len(x.out) > 0 || len(tail) > 0 {
 		x.out = append(append(x.out, piece...), tail...)
 		piece = x.out
 	}
@@ -200,7 +202,7 @@ func (x *exchange) truncated(status int) bool {
 func (x *exchange) eventStream() bool {
 	for i := range x.answer.fields {
 		f := &x.answer.fields[i]
-		if len(f.name) == len("content-type") && same(f.name, "content-type") {
+		if f.kind == contentTypeField {
 			kind, _, _ := bytes.Cut(f.value, []byte(";"))
 			return same(trim(kind), "text/event-stream")
 		}

@@ -14,14 +14,18 @@ type noted struct {
 func (h *answerHead) appendPass(dst []byte, n *noted) []byte {
 	dst = append(append(dst, "HTTP/1.1"...), h.line[len("HTTP/1.1"):]...)
 	hasID := false
+	lines := kept{dst: dst}
 	for i := range h.fields {
 		f := &h.fields[i]
-		if h.dropped(f) {
+		if f.line == nil || h.dropped(f) {
+			lines.cut()
 			continue
 		}
-		hasID = hasID || len(f.name) == 12 && same(f.name, "x-request-id")
-		dst = append(dst, f.line...)
+		hasID = hasID || f.kind == requestIDField
+		lines.keep(f.line)
 	}
+	lines.cut()
+	dst = lines.dst
 	if n.chunked {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
@@ -39,17 +43,17 @@ func (h *answerHead) appendPass(dst []byte, n *noted) []byte {
 
 // dropped says whether an answer's field goes no further: what is about the backend's connection, and what only we say.
 func (h *answerHead) dropped(f *field) bool {
-	if managedField(f.name) == ours || hopByHop(f.name) {
+	if f.kind == oursField || f.kind.hopByHop() {
 		return true
 	}
-	if (h.status == 204 || h.interim()) && same(f.name, "content-length") {
+	if (h.status == 204 || h.interim()) && f.kind == contentLengthField {
 		return true // where there can't be a body, a length is a trap for who reads on (RFC 9110, section 8.6)
 	}
-	if !h.lists || endToEnd(f.name) {
+	if !h.lists || f.kind.endToEnd() {
 		return false
 	}
 	for i := range h.fields {
-		if c := &h.fields[i]; same(c.name, "connection") && listedFold(c.value, f.name) {
+		if c := &h.fields[i]; c.kind == connectionField && listedFold(c.value, f.name) {
 			return true
 		}
 	}

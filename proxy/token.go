@@ -1,9 +1,6 @@
 package proxy
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "bytes"
 
 // Byte classes of RFC 9110 section 5.6.2 (token) and 5.5 (field value), as tables: one load a byte.
 const (
@@ -36,6 +33,17 @@ func classes() (t [256]uint8) {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
+// folded is each byte in lower case.
+var folded = func() (t [256]byte) {
+	for c := range t {
+		t[c] = byte(c)
+		if 'A' <= c && c <= 'Z' {
+			t[c] |= 0x20
+		}
+	}
+	return t
+}()
+
 // all says whether every byte of p is of the class.
 func all(p []byte, of uint8) bool {
 	for _, c := range p {
@@ -53,29 +61,10 @@ func splitField(line []byte) (name, value []byte, ok bool) {
 	for i < len(line) && class[line[i]]&isToken != 0 {
 		i++
 	}
-	if i == 0 || i == len(line) || line[i] != ':' || !validValue(line[i+1:]) {
+	if i == 0 || i == len(line) || line[i] != ':' || control(line, i+1) < len(line) {
 		return nil, nil, false
 	}
 	return line[:i], trim(line[i+1:]), true
-}
-
-const (
-	lowBits  = 0x0101010101010101
-	highBits = 0x8080808080808080
-)
-
-// validValue says whether p has no control byte but tabs. Eight bytes are looked at together (Mycroft's tests for a byte below 0x20 and
-// for one that is 0x7f); only where one of them is suspect each is asked.
-func validValue(p []byte) bool {
-	i := 0
-	for ; i+8 <= len(p); i += 8 {
-		x := binary.LittleEndian.Uint64(p[i:])
-		del := x ^ 0x7f*lowBits
-		if ((x-0x20*lowBits)&^x|(del-lowBits)&^del)&highBits != 0 && !all(p[i:i+8], isValue) {
-			return false
-		}
-	}
-	return all(p[i:], isValue)
 }
 
 // trim is p without the white space around it that RFC 9110 allows (OWS).
@@ -90,15 +79,12 @@ func trim(p []byte) []byte {
 }
 
 // same says whether p is the lower-case text, case aside.
-func same(p []byte, lower string) bool {
-	if len(p) != len(lower) {
-		return false
-	}
+func same(p []byte, lower string) bool { return len(p) == len(lower) && sameBytes(p, lower) }
+
+// sameBytes is same for equal lengths; apart from it, so that the comparison of lengths, which nearly always decides, is no call.
+func sameBytes(p []byte, lower string) bool {
 	for i, c := range p {
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		if c != lower[i] {
+		if folded[c] != lower[i] {
 			return false
 		}
 	}

@@ -24,7 +24,7 @@ func appendTrailers(dst, lines []byte, r *identity.Reader) []byte {
 }
 
 func forbiddenTrailer(name []byte) bool {
-	if hopByHop(name) || endToEnd(name) || managedField(name) != free {
+	if kindOf(name).hopByHop() || kindOf(name).endToEnd() || managedField(name) != free {
 		return true
 	}
 	switch len(name) {

@@ -117,7 +117,7 @@ func switchable(protocols []byte) bool {
 func (h *answerHead) protocol() []byte {
 	var found []byte
 	for i := range h.fields {
-		if f := &h.fields[i]; same(f.name, "upgrade") {
+		if f := &h.fields[i]; f.kind == upgradeField {
 			if found != nil {
 				return nil
 			}
@@ -132,7 +132,7 @@ func (h *answerHead) switchesTo(asked []byte) bool {
 	connected := false
 	for i := range h.fields {
 		f := &h.fields[i]
-		connected = connected || same(f.name, "connection") && listed(f.value, "upgrade")
+		connected = connected || f.kind == connectionField && listed(f.value, "upgrade")
 	}
 	p := h.protocol()
 	return connected && len(p) > 0 && bytes.IndexByte(p, ',') < 0 && listedFold(asked, p)

@@ -164,7 +164,9 @@ func (u *upstream) scan(h *answerHead, toHEAD bool) *failure {
 		}
 	}
 	for {
+		h.fields = u.in.fields()
 		n, err := h.scan(u.in.unread(), answerLimits, toHEAD)
+		u.in.keepFields(h.fields)
 		if err != nil {
 			return failMalformed
 		}

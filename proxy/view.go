@@ -54,7 +54,7 @@ func (v *view) Header(name string) []byte {
 func (v *view) Cookie(name string) []byte {
 	for i := range v.head.fields {
 		f := &v.head.fields[i]
-		if !same(f.name, "cookie") {
+		if f.kind != cookieField {
 			continue
 		}
 		for rest := f.value; len(rest) > 0; {
@@ -162,7 +162,7 @@ func (h *requestHead) path() []byte {
 func forwardedClient(h *requestHead, peer netip.Addr, proxies []netip.Prefix) netip.Addr {
 	client := peer
 	for i := len(h.fields) - 1; i >= 0; i-- {
-		if !same(h.fields[i].name, "x-forwarded-for") {
+		if h.fields[i].kind != forwardedForField {
 			continue
 		}
 		for rest := h.fields[i].value; len(rest) > 0; {
