@@ -129,15 +129,20 @@ func stopAll(list []*runningBackend) {
 func backendConfig(c *config.Backend, sweeper *sock.Sweeper) backend.Config {
 	out := backend.Config{
 		Name: c.Name, Version: c.Version, Endpoints: c.Endpoints, Sweeper: sweeper,
-		ConnectTimeout: c.Timeouts.Connect,
-		Timeouts:       backend.Timeouts{FirstByte: c.Timeouts.FirstByte, Idle: c.Timeouts.Idle},
-		MaxIdle:        c.Connections.MaxIdlePerEndpoint, MaxOpen: c.Connections.Max, IdleTimeout: c.Connections.IdleTimeout,
+		ConnectTimeout: c.Timeouts.Connect, SlowStart: c.SlowStart,
+		Timeouts: backend.Timeouts{FirstByte: c.Timeouts.FirstByte, Idle: c.Timeouts.Idle},
+		MaxIdle:  c.Connections.MaxIdlePerEndpoint, MaxOpen: c.Connections.Max, IdleTimeout: c.Connections.IdleTimeout,
 	}
 	switch c.LoadBalancing {
 	case "roundRobin":
 		out.Balancing = backend.RoundRobin
 	case "random":
 		out.Balancing = backend.Random
+	case "consistentHash":
+		out.Balancing = backend.ConsistentHash
+	}
+	if o := c.Outlier; o != nil {
+		out.Outlier = &backend.Outlier{ConsecutiveErrors: o.ConsecutiveErrors, EjectFor: o.EjectFor, MaxEjected: uint32(o.MaxEjected)}
 	}
 	if h := c.HealthCheck; h != nil {
 		out.Health = &backend.HealthCheck{

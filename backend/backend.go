@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
+
 	"sluice/metrics"
 	"sluice/sock"
 )
@@ -25,6 +27,7 @@ const (
 	LeastRequest Balancing = iota // the less busy of two random choices
 	RoundRobin
 	Random
+	ConsistentHash // one endpoint for each key, as long as the endpoint is there
 )
 
 // Config describes one backend. Durations of zero mean no limit, except ConnectTimeout, which has to be positive.
@@ -38,6 +41,8 @@ type Config struct {
 	MaxOpen        int           // connections to each endpoint at one time; 0 is no limit
 	IdleTimeout    time.Duration // how long an idle connection is kept
 	Health         *HealthCheck  // nil: every endpoint counts as healthy
+	Outlier        *Outlier      // nil: failures of requests exclude no endpoint
+	SlowStart      time.Duration // how long an endpoint that is back gets less than its share
 	Sweeper        *sock.Sweeper // watches the connections
 }
 
@@ -53,18 +58,28 @@ type Backend struct {
 	balancing     Balancing
 	timeouts      Timeouts
 	health        *HealthCheck
-	endpoints     []*Endpoint
+	live          atomic.Pointer[members]
 	next          atomic.Uint64 // round robin's place
 	known         chan struct{} // closed when every endpoint has been asked once
+	outlier       *outlier      // nil: nothing is excluded
+	slowStart     time.Duration
 }
+
+// members are the endpoints at one moment: those that requests go to, and those that only finish what they have.
+type members struct{ here, leaving []*Endpoint }
 
 // Endpoint is one address of a backend.
 type Endpoint struct {
 	url, address, host string
-	healthy            atomic.Bool
-	inFlight           atomic.Int64
-	pool               pool
-	streams            streams
+	// state is 0 for an endpoint that takes requests like any other, else the bits of pick.go.
+	state    atomic.Uint32
+	inFlight atomic.Int64
+	pool     pool
+	streams  streams
+	backend  *Backend
+	seed     uint64       // of its place among others, from its address
+	record   *record      // of its failures; nil where none are excluded
+	since    atomic.Int64 // of the slow start under way
 }
 
 // New makes a backend. An error names the endpoint that can't be used.
@@ -72,18 +87,26 @@ func New(c Config) (*Backend, error) {
 	if len(c.Endpoints) == 0 {
 		return nil, fmt.Errorf("backend %q has no endpoint", c.Name)
 	}
-	b := &Backend{name: c.Name, version: c.Version, balancing: c.Balancing, timeouts: c.Timeouts, health: c.Health, known: make(chan struct{})}
+	b := &Backend{
+		name: c.Name, version: c.Version, balancing: c.Balancing, timeouts: c.Timeouts, health: c.Health, known: make(chan struct{}),
+		slowStart: c.SlowStart,
+	}
+	if c.Outlier != nil {
+		b.outlier = newOutlier(*c.Outlier)
+	}
+	first := &members{}
 	for _, raw := range c.Endpoints {
-		e, err := newEndpoint(raw, c)
+		e, err := b.newEndpoint(raw, c)
 		if err != nil {
 			return nil, fmt.Errorf("backend %q: %w", c.Name, err)
 		}
-		b.endpoints = append(b.endpoints, e)
+		first.here = append(first.here, e)
 	}
+	b.live.Store(first)
 	return b, nil
 }
 
-func newEndpoint(raw string, c Config) (*Endpoint, error) {
+func (b *Backend) newEndpoint(raw string, c Config) (*Endpoint, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "http" || u.Hostname() == "" {
 		return nil, fmt.Errorf("endpoint %q is not of the form http://host:port", raw)
@@ -92,10 +115,13 @@ func newEndpoint(raw string, c Config) (*Endpoint, error) {
 	if port == "" {
 		port = "80"
 	}
-	e := &Endpoint{url: raw, host: u.Host, address: net.JoinHostPort(u.Hostname(), port)}
+	e := &Endpoint{url: raw, host: u.Host, address: net.JoinHostPort(u.Hostname(), port), backend: b}
+	e.seed = xxhash.Sum64String(e.address)
+	if b.outlier != nil {
+		e.record = new(record)
+	}
 	e.pool.maxIdle, e.pool.maxOpen, e.pool.ttl, e.pool.sweeper = c.MaxIdle, int64(c.MaxOpen), c.IdleTimeout, c.Sweeper
 	e.pool.dial.Timeout = c.ConnectTimeout
-	e.healthy.Store(true)
 	return e, nil
 }
 
@@ -111,19 +137,22 @@ func (b *Backend) Timeouts() Timeouts { return b.timeouts }
 // InFlight is the number of requests at all endpoints now.
 func (b *Backend) InFlight() int64 {
 	var n int64
-	for _, e := range b.endpoints {
-		n += e.inFlight.Load()
+	m := b.live.Load()
+	for _, list := range [][]*Endpoint{m.here, m.leaving} {
+		for _, e := range list {
+			n += e.inFlight.Load()
+		}
 	}
 	return n
 }
 
-// Endpoints are the backend's addresses, in the order of the configuration.
-func (b *Backend) Endpoints() []*Endpoint { return b.endpoints }
+// Endpoints are the backend's addresses now, in the order of the configuration. The list must not be written to.
+func (b *Backend) Endpoints() []*Endpoint { return b.live.Load().here }
 
-// Available says whether some endpoint is healthy.
+// Available says whether some endpoint is healthy. One that is only excluded for its failures counts: what it fails is judged.
 func (b *Backend) Available() bool {
-	for _, e := range b.endpoints {
-		if e.healthy.Load() {
+	for _, e := range b.Endpoints() {
+		if e.Healthy() {
 			return true
 		}
 	}
@@ -133,37 +162,6 @@ func (b *Backend) Available() bool {
 // Known is closed when Run has asked every endpoint once, so that Available is more than a hope.
 func (b *Backend) Known() <-chan struct{} { return b.known }
 
-// Pick chooses a healthy endpoint, using the random number draw; nil when there is none.
-func (b *Backend) Pick(draw uint64) *Endpoint {
-	n := uint64(len(b.endpoints))
-	if n == 1 {
-		return b.endpoints[0].ifHealthy()
-	}
-	if b.balancing == RoundRobin {
-		return b.from(b.next.Add(1) % n)
-	}
-	first := b.from((draw & 0xffffffff) % n)
-	if b.balancing == Random || first == nil {
-		return first
-	}
-	second := b.from((draw >> 32) % n)
-	if second != nil && second.inFlight.Load() < first.inFlight.Load() {
-		return second
-	}
-	return first
-}
-
-// from is the first healthy endpoint at or after place i.
-func (b *Backend) from(i uint64) *Endpoint {
-	n := uint64(len(b.endpoints))
-	for k := range n {
-		if e := b.endpoints[(i+k)%n].ifHealthy(); e != nil {
-			return e
-		}
-	}
-	return nil
-}
-
 // pruneEvery is how often connections that have been idle for too long are looked for.
 const pruneEvery = time.Second
 
@@ -171,7 +169,7 @@ const pruneEvery = time.Second
 func (b *Backend) Run(ctx context.Context) error {
 	var checks, asked sync.WaitGroup
 	if b.health != nil {
-		for _, e := range b.endpoints {
+		for _, e := range b.Endpoints() {
 			asked.Add(1)
 			checks.Go(func() { b.health.watch(ctx, e, asked.Done) })
 		}
@@ -179,7 +177,7 @@ func (b *Backend) Run(ctx context.Context) error {
 	checks.Go(func() { asked.Wait(); close(b.known) })
 	b.prune(ctx)
 	checks.Wait()
-	for _, e := range b.endpoints {
+	for _, e := range b.Endpoints() {
 		e.pool.close()
 	}
 	return nil
@@ -193,9 +191,10 @@ func (b *Backend) prune(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			for _, e := range b.endpoints {
+			for _, e := range b.Endpoints() {
 				e.pool.prune(metrics.Now())
 			}
+			b.outlier.learn(b.Endpoints())
 		}
 	}
 }
@@ -207,7 +206,7 @@ func (e *Endpoint) URL() string { return e.url }
 func (e *Endpoint) Host() string { return e.host }
 
 // Healthy is the verdict of the active health check; true where there is none.
-func (e *Endpoint) Healthy() bool { return e.healthy.Load() }
+func (e *Endpoint) Healthy() bool { return e.state.Load()&sick == 0 }
 
 // InFlight is the number of requests at the endpoint now.
 func (e *Endpoint) InFlight() int64 { return e.inFlight.Load() }
@@ -217,10 +216,3 @@ func (e *Endpoint) Begin() { e.inFlight.Add(1) }
 
 // End counts a request out.
 func (e *Endpoint) End() { e.inFlight.Add(-1) }
-
-func (e *Endpoint) ifHealthy() *Endpoint {
-	if e.healthy.Load() {
-		return e
-	}
-	return nil
-}

@@ -44,7 +44,7 @@ func (h *HealthCheck) watch(ctx context.Context, e *Endpoint, known func()) {
 	var seen tally
 	ticker := time.NewTicker(h.Interval)
 	defer ticker.Stop()
-	e.healthy.Store(seen.first(h.ask(ctx, client, e)))
+	e.found(seen.first(h.ask(ctx, client, e)), false)
 	known()
 	for {
 		select {
@@ -52,7 +52,7 @@ func (h *HealthCheck) watch(ctx context.Context, e *Endpoint, known func()) {
 			return
 		case <-ticker.C:
 		}
-		e.healthy.Store(seen.add(h.ask(ctx, client, e), e.healthy.Load(), h))
+		e.found(seen.add(h.ask(ctx, client, e), e.Healthy(), h), true)
 	}
 }
 
@@ -63,7 +63,7 @@ func (h *HealthCheck) ask(ctx context.Context, client *http.Client, e *Endpoint)
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return ctx.Err() != nil && e.healthy.Load() // stopping is not a failure of the endpoint
+		return ctx.Err() != nil && e.Healthy() // stopping is not a failure of the endpoint
 	}
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
 	_ = resp.Body.Close()

@@ -57,7 +57,9 @@ func (d *decoder) backend(v value, b *Backend) {
 		"endpoints":     func(v value) { d.endpoints(v, &b.Endpoints) },
 		"version":       one(d, &b.Version, parseVersion),
 		"healthCheck":   maybe(&b.HealthCheck, defaultHealthCheck(), d.healthCheck),
-		"loadBalancing": one(d, &b.LoadBalancing, oneOf([]string{"leastRequest", "roundRobin", "random"}, "consistentHash")),
+		"loadBalancing": one(d, &b.LoadBalancing, oneOf([]string{"leastRequest", "roundRobin", "random", "consistentHash"})),
+		"outlier":       maybe(&b.Outlier, defaultOutlier(), d.outlier),
+		"slowStart":     one(d, &b.SlowStart, parseDuration),
 		"timeouts":      into(&b.Timeouts, d.timeouts),
 		"connections":   into(&b.Connections, d.connections),
 	})

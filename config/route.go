@@ -83,8 +83,13 @@ type Backend struct {
 	Version string
 	// HealthCheck asks the endpoints; nil is none, every endpoint counts as healthy. Default nil.
 	HealthCheck *HealthCheck
-	// LoadBalancing chooses the endpoint: leastRequest, roundRobin or random. Default "leastRequest".
+	// LoadBalancing chooses the endpoint: leastRequest, roundRobin, random, or consistentHash, by the user's sticky key. Default
+	// "leastRequest".
 	LoadBalancing string
+	// Outlier leaves out endpoints whose requests fail; nil is none. Default nil.
+	Outlier *Outlier
+	// SlowStart is how long an endpoint that is back gets less than its share, growing; 0 is none. Default 0.
+	SlowStart time.Duration
 	// Timeouts of one request to an endpoint.
 	Timeouts Timeouts
 	// Connections to the endpoints.
