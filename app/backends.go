@@ -146,8 +146,18 @@ func backendConfig(c *config.Backend, sweeper *sock.Sweeper) backend.Config {
 	}
 	if h := c.HealthCheck; h != nil {
 		out.Health = &backend.HealthCheck{
-			Path: h.Path, Interval: h.Interval, Timeout: h.Timeout, UnhealthyAfter: h.UnhealthyAfter, HealthyAfter: h.HealthyAfter,
+			Kind: checkKind(h.Type), Service: h.Service, Path: h.Path, Interval: h.Interval, Timeout: h.Timeout, UnhealthyAfter: h.UnhealthyAfter, HealthyAfter: h.HealthyAfter,
 		}
 	}
 	return out
+}
+
+func checkKind(kind string) backend.CheckKind {
+	switch kind {
+	case "tcp":
+		return backend.CheckTCP
+	case "grpc":
+		return backend.CheckGRPC
+	}
+	return backend.CheckHTTP
 }

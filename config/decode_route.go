@@ -89,12 +89,19 @@ func canonical(endpoint string) string {
 
 func (d *decoder) healthCheck(v value, h *HealthCheck) {
 	d.object(v, keys{
+		"type":           one(d, &h.Type, oneOf([]string{"http", "tcp", "grpc"})),
+		"service":        one(d, &h.Service, parseService),
 		"path":           one(d, &h.Path, parseRequestPath),
 		"interval":       one(d, &h.Interval, positive(parseDuration)),
 		"timeout":        one(d, &h.Timeout, positive(parseDuration)),
 		"unhealthyAfter": one(d, &h.UnhealthyAfter, parseCount(1)),
 		"healthyAfter":   one(d, &h.HealthyAfter, parseCount(1)),
 	})
+	for name, kind := range map[string]string{"path": "http", "service": "grpc"} {
+		if at := v.path + "." + name; d.has(at) && h.Type != kind && !d.broken(v.path) {
+			d.errorf(at, "says nothing with type: %s; remove it, or write type: %s", h.Type, kind)
+		}
+	}
 }
 
 // parseRequestPath reads what stands in a request line: a path, perhaps with a query.

@@ -96,8 +96,12 @@ type Backend struct {
 	Connections Connections
 }
 
-// HealthCheck asks each endpoint regularly; an answer of 200–399 in time is a success.
+// HealthCheck asks each endpoint regularly.
 type HealthCheck struct {
+	// Type is http (an answer of 200–399 in time is a success), tcp (a connection) or grpc (grpc.health.v1 says SERVING). Default "http".
+	Type string
+	// Service is what grpc asks for; "" is the whole server. Default "".
+	Service string
 	// Path that is asked for. Default "/healthz".
 	Path string
 	// Interval between two questions. Default 2s.

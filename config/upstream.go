@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Outlier leaves an endpoint out for a while whose requests fail in a row; never the last one.
 type Outlier struct {
@@ -22,4 +25,12 @@ func (d *decoder) outlier(v value, o *Outlier) {
 		"ejectFor":          one(d, &o.EjectFor, positive(parseDuration)),
 		"maxEjected":        one(d, &o.MaxEjected, parsePercent),
 	})
+}
+
+// parseService reads the name of a gRPC service.
+func parseService(s string) (string, error) {
+	if len(s) > 120 {
+		return "", errors.New("is longer than 120 bytes")
+	}
+	return parseText(s)
 }
