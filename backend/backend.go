@@ -1,21 +1,17 @@
 // Package backend is one version of a service behind a route: its endpoints, their health, and the idle connections to them.
 //
 // It chooses an endpoint inside the backend and nothing else: which backend a request goes to is the selector's question, and health
-// never changes that draw. Start at Backend.Pick, then pool.go and health.go.
+// never changes that draw. Start at Backend.Pick, then members.go, pool.go and health.go.
 package backend
 
 import (
-	"context"
 	"fmt"
 	"net"
-	"net/url"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
 
-	"sluice/metrics"
 	"sluice/sock"
 )
 
@@ -32,8 +28,10 @@ const (
 
 // Config describes one backend. Durations of zero mean no limit, except ConnectTimeout, which has to be positive.
 type Config struct {
-	Name, Version  string
-	Endpoints      []string // http://host:port
+	Name, Version string
+	// Endpoints are http://host:port. A name is looked up again and again, and stands for all its addresses; dns+srv://name stands for
+	// the hosts and ports that its SRV records name.
+	Endpoints      []string
 	Balancing      Balancing
 	ConnectTimeout time.Duration
 	Timeouts       Timeouts
@@ -44,6 +42,12 @@ type Config struct {
 	Outlier        *Outlier      // nil: failures of requests exclude no endpoint
 	SlowStart      time.Duration // how long an endpoint that is back gets less than its share
 	Sweeper        *sock.Sweeper // watches the connections
+
+	// Resolver looks names up; nil is the system's. ResolveEvery is how often; 0 is 5 s.
+	Resolver     *net.Resolver
+	ResolveEvery time.Duration
+	// Looked is told when a name can't be looked up, once, and when it can again, with a nil error. It may be nil.
+	Looked func(name string, err error)
 }
 
 // Timeouts are how long a request waits for the backend; zero is for ever.
@@ -63,6 +67,9 @@ type Backend struct {
 	known         chan struct{} // closed when every endpoint has been asked once
 	outlier       *outlier      // nil: nothing is excluded
 	slowStart     time.Duration
+	config        Config
+	origins       []origin      // what the configuration names, in its order
+	lookupsFailed atomic.Uint64 // names that could not be looked up
 }
 
 // members are the endpoints at one moment: those that requests go to, and those that only finish what they have.
@@ -89,40 +96,39 @@ func New(c Config) (*Backend, error) {
 	}
 	b := &Backend{
 		name: c.Name, version: c.Version, balancing: c.Balancing, timeouts: c.Timeouts, health: c.Health, known: make(chan struct{}),
-		slowStart: c.SlowStart,
+		slowStart: c.SlowStart, config: c,
+	}
+	if b.config.ResolveEvery == 0 {
+		b.config.ResolveEvery = resolveEvery
 	}
 	if c.Outlier != nil {
 		b.outlier = newOutlier(*c.Outlier)
 	}
 	first := &members{}
 	for _, raw := range c.Endpoints {
-		e, err := b.newEndpoint(raw, c)
+		o, err := newOrigin(raw)
 		if err != nil {
 			return nil, fmt.Errorf("backend %q: %w", c.Name, err)
 		}
-		first.here = append(first.here, e)
+		b.origins = append(b.origins, o)
+		if o.fixed() {
+			first.here = append(first.here, b.newEndpoint(raw, o.host, o.address()))
+		}
 	}
 	b.live.Store(first)
 	return b, nil
 }
 
-func (b *Backend) newEndpoint(raw string, c Config) (*Endpoint, error) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" || u.Hostname() == "" {
-		return nil, fmt.Errorf("endpoint %q is not of the form http://host:port", raw)
-	}
-	port := u.Port()
-	if port == "" {
-		port = "80"
-	}
-	e := &Endpoint{url: raw, host: u.Host, address: net.JoinHostPort(u.Hostname(), port), backend: b}
-	e.seed = xxhash.Sum64String(e.address)
+// newEndpoint makes an endpoint at an address, which name and url call something else where it was looked up.
+func (b *Backend) newEndpoint(url, host, address string) *Endpoint {
+	e := &Endpoint{url: url, host: host, address: address, backend: b, seed: xxhash.Sum64String(address)}
 	if b.outlier != nil {
 		e.record = new(record)
 	}
+	c := &b.config
 	e.pool.maxIdle, e.pool.maxOpen, e.pool.ttl, e.pool.sweeper = c.MaxIdle, int64(c.MaxOpen), c.IdleTimeout, c.Sweeper
 	e.pool.dial.Timeout = c.ConnectTimeout
-	return e, nil
+	return e
 }
 
 // Name is the backend's name in the configuration.
@@ -161,43 +167,6 @@ func (b *Backend) Available() bool {
 
 // Known is closed when Run has asked every endpoint once, so that Available is more than a hope.
 func (b *Backend) Known() <-chan struct{} { return b.known }
-
-// pruneEvery is how often connections that have been idle for too long are looked for.
-const pruneEvery = time.Second
-
-// Run checks the endpoints' health and prunes idle connections until ctx ends, then closes all that are idle.
-func (b *Backend) Run(ctx context.Context) error {
-	var checks, asked sync.WaitGroup
-	if b.health != nil {
-		for _, e := range b.Endpoints() {
-			asked.Add(1)
-			checks.Go(func() { b.health.watch(ctx, e, asked.Done) })
-		}
-	}
-	checks.Go(func() { asked.Wait(); close(b.known) })
-	b.prune(ctx)
-	checks.Wait()
-	for _, e := range b.Endpoints() {
-		e.pool.close()
-	}
-	return nil
-}
-
-func (b *Backend) prune(ctx context.Context) {
-	tick := time.NewTicker(pruneEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			for _, e := range b.Endpoints() {
-				e.pool.prune(metrics.Now())
-			}
-			b.outlier.learn(b.Endpoints())
-		}
-	}
-}
 
 // URL is the endpoint as the configuration names it.
 func (e *Endpoint) URL() string { return e.url }

@@ -81,6 +81,9 @@ func (d *decoder) endpoints(v value, to *[]string) {
 // canonical is an endpoint in one of its two ways of writing, so that equal ones compare equal.
 func canonical(endpoint string) string {
 	e := strings.ToLower(endpoint)
+	if strings.HasPrefix(e, "dns+srv:") {
+		return e
+	}
 	if strings.LastIndexByte(e, ':') > max(len("http:"), strings.LastIndexByte(e, ']')) {
 		return e
 	}

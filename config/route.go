@@ -77,7 +77,8 @@ const (
 type Backend struct {
 	// Name is unique in the route.
 	Name string
-	// Endpoints are addresses http://host or http://host:port. At least one.
+	// Endpoints are addresses http://host or http://host:port, or dns+srv://name. A name stands for all its addresses and is looked up
+	// again and again. At least one.
 	Endpoints []string
 	// Version is text, kept as written (1.10 is not 1.1). Required in both roles of a rollout. Default "".
 	Version string
