@@ -148,6 +148,7 @@ func (c *collector) endpoints(out sink, route string, b Backend) {
 		}
 	}
 	out.gauge(c.inFlight, float64(inFlight), route, b.Name)
+	out.counter(c.dnsFailures, b.FailedLookups, route, b.Name)
 }
 
 // sink takes the metrics of one scrape.

@@ -5,6 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // families are the metrics' names, helps and labels. Label values come from the configuration and from fixed lists only.
 type families struct {
 	requests, duration, inFlight, endpointUp, weight, traffic *prometheus.Desc
+	dnsFailures                                               *prometheus.Desc
 	selections, retries, upstreamErrors, clientErrors         *prometheus.Desc
 	phase, step, info, paused, waiting, transitions, rollouts *prometheus.Desc
 	verdict, value, limit, lasted                             *prometheus.Desc
@@ -29,6 +30,7 @@ func newFamilies() *families {
 	f.traffic = add("backend_traffic_ratio", "The share of the route's requests that the backend got in the last 30 s; absent without any.",
 		"route", "backend")
 	f.selections = add("selections_total", "Requests by what chose their backend.", "route", "backend", "reason")
+	f.dnsFailures = add("dns_failures_total", "Names of a backend that could not be looked up.", "route", "backend")
 	f.retries = add("retries_total", "Requests sent to a backend again.", "route", "backend", "reason")
 	f.upstreamErrors = add("upstream_errors_total", "What went wrong between the proxy and a backend.", "route", "backend", "kind")
 	f.clientErrors = add("client_errors_total", "What clients did wrong; it never counts against a backend.", "kind")

@@ -45,6 +45,8 @@ type Backend struct {
 	// Weight in force, a share of all the route's traffic.
 	Weight    rollout.Weight
 	Endpoints []Endpoint
+	// FailedLookups is how many times a name of its endpoints could not be looked up.
+	FailedLookups uint64
 	// Meter of this backend on this route, never nil.
 	Meter *metrics.Meter
 }

@@ -87,7 +87,7 @@ func New(o Options) (*App, error) {
 	a := &App{Options: o, noRoute: metrics.New(metrics.Config{}), inherited: o.Inherited}
 	a.setLevel(cfg)
 	a.applier = newApplier(&a.live, o.Log)
-	a.backends = newBackends(&a.sweeper)
+	a.backends = newBackends(&a.sweeper, o.Log)
 	a.parts.Store(&map[string]*part{})
 	a.followed.Store(&map[string]*follower{})
 	a.server = proxy.New(proxy.Config{

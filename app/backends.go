@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"sluice/backend"
 	"sluice/config"
 	"sluice/metrics"
@@ -27,14 +29,17 @@ type runningBackend struct {
 // backends are those in force, with their meters. A reload keeps what has not changed: connections, health and counts.
 type backends struct {
 	sweeper *sock.Sweeper
+	log     *zap.Logger
 	running map[backendName]*runningBackend
+	// idle says that none of them will run: then no name is looked up, and none is missed.
+	idle bool
 
 	mu     sync.Mutex // guards meters: controllers ask for theirs while a reload adds others
 	meters map[backendName]*metrics.Meter
 }
 
-func newBackends(sweeper *sock.Sweeper) *backends {
-	return &backends{sweeper: sweeper, running: map[backendName]*runningBackend{}, meters: map[backendName]*metrics.Meter{}}
+func newBackends(sweeper *sock.Sweeper, log *zap.Logger) *backends {
+	return &backends{sweeper: sweeper, log: log, running: map[backendName]*runningBackend{}, meters: map[backendName]*metrics.Meter{}}
 }
 
 // plan makes the backends of a configuration that are not running as they are described there. Nothing is started or stopped.
@@ -48,7 +53,12 @@ func (s *backends) plan(cfg *config.Config) (map[backendName]*runningBackend, er
 				next[name] = old
 				continue
 			}
-			b, err := backend.New(backendConfig(&c, s.sweeper))
+			made := backendConfig(&c, s.sweeper)
+			made.Looked = s.looked(name)
+			if s.idle {
+				made.Endpoints = []string{"http://127.0.0.1"}
+			}
+			b, err := backend.New(made)
 			if err != nil {
 				return nil, err
 			}
@@ -56,6 +66,18 @@ func (s *backends) plan(cfg *config.Config) (map[backendName]*runningBackend, er
 		}
 	}
 	return next, nil
+}
+
+// looked logs a name that can't be looked up, and that it can again.
+func (s *backends) looked(of backendName) func(string, error) {
+	log := s.log.With(zap.String("route", of.route), zap.String("backend", of.backend))
+	return func(name string, err error) {
+		if err != nil {
+			log.Warn("a name can't be looked up; its last addresses stay in use", zap.String("endpoint", name), zap.Error(err))
+			return
+		}
+		log.Info("a name can be looked up again", zap.String("endpoint", name))
+	}
 }
 
 // adopt starts what plan has made and returns what is no longer used, to be stopped when no request is sent to it any more.
@@ -80,18 +102,27 @@ func (s *backends) adopt(next map[backendName]*runningBackend) (unused []*runnin
 	return unused
 }
 
-// awaitHealth waits until the new backends' health has been asked once, so that nobody is sent, and no rollout started, to one that is
+// namePatience is how long names are waited for at the start and at a reload.
+const namePatience = 2 * time.Second
+
+// awaitHealth waits until the new backends' names have been looked up and their health has been asked once, so that nobody is sent, and no rollout started, to one that is
 // down; a check that hangs is not waited for longer than its timeout.
 func awaitHealth(fresh []*runningBackend) {
 	const margin = 100 * time.Millisecond
 	begin := time.Now()
 	for _, b := range fresh {
-		if b.config.HealthCheck == nil {
+		patience := margin
+		if b.config.HealthCheck != nil {
+			patience += b.config.HealthCheck.Timeout
+		} else if !b.Named() {
 			continue
+		}
+		if b.Named() {
+			patience += namePatience
 		}
 		select {
 		case <-b.Known():
-		case <-time.After(b.config.HealthCheck.Timeout + margin - time.Since(begin)):
+		case <-time.After(patience - time.Since(begin)):
 		}
 	}
 }
@@ -129,20 +160,35 @@ func stopAll(list []*runningBackend) {
 func backendConfig(c *config.Backend, sweeper *sock.Sweeper) backend.Config {
 	out := backend.Config{
 		Name: c.Name, Version: c.Version, Endpoints: c.Endpoints, Sweeper: sweeper,
-		ConnectTimeout: c.Timeouts.Connect,
-		Timeouts:       backend.Timeouts{FirstByte: c.Timeouts.FirstByte, Idle: c.Timeouts.Idle},
-		MaxIdle:        c.Connections.MaxIdlePerEndpoint, MaxOpen: c.Connections.Max, IdleTimeout: c.Connections.IdleTimeout,
+		ConnectTimeout: c.Timeouts.Connect, SlowStart: c.SlowStart,
+		Timeouts: backend.Timeouts{FirstByte: c.Timeouts.FirstByte, Idle: c.Timeouts.Idle},
+		MaxIdle:  c.Connections.MaxIdlePerEndpoint, MaxOpen: c.Connections.Max, IdleTimeout: c.Connections.IdleTimeout,
 	}
 	switch c.LoadBalancing {
 	case "roundRobin":
 		out.Balancing = backend.RoundRobin
 	case "random":
 		out.Balancing = backend.Random
+	case "consistentHash":
+		out.Balancing = backend.ConsistentHash
+	}
+	if o := c.Outlier; o != nil {
+		out.Outlier = &backend.Outlier{ConsecutiveErrors: o.ConsecutiveErrors, EjectFor: o.EjectFor, MaxEjected: uint32(o.MaxEjected)}
 	}
 	if h := c.HealthCheck; h != nil {
 		out.Health = &backend.HealthCheck{
-			Path: h.Path, Interval: h.Interval, Timeout: h.Timeout, UnhealthyAfter: h.UnhealthyAfter, HealthyAfter: h.HealthyAfter,
+			Kind: checkKind(h.Type), Service: h.Service, Path: h.Path, Interval: h.Interval, Timeout: h.Timeout, UnhealthyAfter: h.UnhealthyAfter, HealthyAfter: h.HealthyAfter,
 		}
 	}
 	return out
+}
+
+func checkKind(kind string) backend.CheckKind {
+	switch kind {
+	case "tcp":
+		return backend.CheckTCP
+	case "grpc":
+		return backend.CheckGRPC
+	}
+	return backend.CheckHTTP
 }

@@ -16,7 +16,8 @@ import (
 // Preview says where a request would go under a configuration that nothing runs: every backend is taken for healthy, nothing was set by
 // hand, and the rollouts are at rest, or in an attempt at the given step where step is above 0.
 func Preview(cfg *config.Config, step int, q admin.ExplainRequest) (admin.Explanation, error) {
-	b := newBackends(new(sock.Sweeper))
+	b := newBackends(new(sock.Sweeper), zap.NewNop())
+	b.idle = true
 	idle, err := b.plan(cfg)
 	if err != nil {
 		return admin.Explanation{}, err

@@ -77,7 +77,7 @@ func (a *App) views(r *router.Route) []admin.Backend {
 		if moved {
 			weight = rollout.Weight(math.Round(by.Share(b.Name()) * float64(rollout.Full)))
 		}
-		view := admin.Backend{Name: b.Name(), Version: b.Version(), Weight: weight, Meter: r.Meters[i]}
+		view := admin.Backend{Name: b.Name(), Version: b.Version(), Weight: weight, Meter: r.Meters[i], FailedLookups: b.FailedLookups()}
 		for _, e := range b.Endpoints() {
 			view.Endpoints = append(view.Endpoints, admin.Endpoint{URL: e.URL(), Healthy: e.Healthy(), InFlight: e.InFlight()})
 		}

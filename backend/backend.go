@@ -1,19 +1,17 @@
 // Package backend is one version of a service behind a route: its endpoints, their health, and the idle connections to them.
 //
 // It chooses an endpoint inside the backend and nothing else: which backend a request goes to is the selector's question, and health
-// never changes that draw. Start at Backend.Pick, then pool.go and health.go.
+// never changes that draw. Start at Backend.Pick, then members.go, pool.go and health.go.
 package backend
 
 import (
-	"context"
 	"fmt"
 	"net"
-	"net/url"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"sluice/metrics"
+	"github.com/cespare/xxhash/v2"
+
 	"sluice/sock"
 )
 
@@ -25,12 +23,15 @@ const (
 	LeastRequest Balancing = iota // the less busy of two random choices
 	RoundRobin
 	Random
+	ConsistentHash // one endpoint for each key, as long as the endpoint is there
 )
 
 // Config describes one backend. Durations of zero mean no limit, except ConnectTimeout, which has to be positive.
 type Config struct {
-	Name, Version  string
-	Endpoints      []string // http://host:port
+	Name, Version string
+	// Endpoints are http://host:port. A name is looked up again and again, and stands for all its addresses; dns+srv://name stands for
+	// the hosts and ports that its SRV records name.
+	Endpoints      []string
 	Balancing      Balancing
 	ConnectTimeout time.Duration
 	Timeouts       Timeouts
@@ -38,7 +39,15 @@ type Config struct {
 	MaxOpen        int           // connections to each endpoint at one time; 0 is no limit
 	IdleTimeout    time.Duration // how long an idle connection is kept
 	Health         *HealthCheck  // nil: every endpoint counts as healthy
+	Outlier        *Outlier      // nil: failures of requests exclude no endpoint
+	SlowStart      time.Duration // how long an endpoint that is back gets less than its share
 	Sweeper        *sock.Sweeper // watches the connections
+
+	// Resolver looks names up; nil is the system's. ResolveEvery is how often; 0 is 5 s.
+	Resolver     *net.Resolver
+	ResolveEvery time.Duration
+	// Looked is told when a name can't be looked up, once, and when it can again, with a nil error. It may be nil.
+	Looked func(name string, err error)
 }
 
 // Timeouts are how long a request waits for the backend; zero is for ever.
@@ -53,18 +62,31 @@ type Backend struct {
 	balancing     Balancing
 	timeouts      Timeouts
 	health        *HealthCheck
-	endpoints     []*Endpoint
+	live          atomic.Pointer[members]
 	next          atomic.Uint64 // round robin's place
 	known         chan struct{} // closed when every endpoint has been asked once
+	outlier       *outlier      // nil: nothing is excluded
+	slowStart     time.Duration
+	config        Config
+	origins       []origin      // what the configuration names, in its order
+	lookupsFailed atomic.Uint64 // names that could not be looked up
 }
+
+// members are the endpoints at one moment: those that requests go to, and those that only finish what they have.
+type members struct{ here, leaving []*Endpoint }
 
 // Endpoint is one address of a backend.
 type Endpoint struct {
 	url, address, host string
-	healthy            atomic.Bool
-	inFlight           atomic.Int64
-	pool               pool
-	streams            streams
+	// state is 0 for an endpoint that takes requests like any other, else the bits of pick.go.
+	state    atomic.Uint32
+	inFlight atomic.Int64
+	pool     pool
+	streams  streams
+	backend  *Backend
+	seed     uint64       // of its place among others, from its address
+	record   *record      // of its failures; nil where none are excluded
+	since    atomic.Int64 // of the slow start under way
 }
 
 // New makes a backend. An error names the endpoint that can't be used.
@@ -72,31 +94,41 @@ func New(c Config) (*Backend, error) {
 	if len(c.Endpoints) == 0 {
 		return nil, fmt.Errorf("backend %q has no endpoint", c.Name)
 	}
-	b := &Backend{name: c.Name, version: c.Version, balancing: c.Balancing, timeouts: c.Timeouts, health: c.Health, known: make(chan struct{})}
+	b := &Backend{
+		name: c.Name, version: c.Version, balancing: c.Balancing, timeouts: c.Timeouts, health: c.Health, known: make(chan struct{}),
+		slowStart: c.SlowStart, config: c,
+	}
+	if b.config.ResolveEvery == 0 {
+		b.config.ResolveEvery = resolveEvery
+	}
+	if c.Outlier != nil {
+		b.outlier = newOutlier(*c.Outlier)
+	}
+	first := &members{}
 	for _, raw := range c.Endpoints {
-		e, err := newEndpoint(raw, c)
+		o, err := newOrigin(raw)
 		if err != nil {
 			return nil, fmt.Errorf("backend %q: %w", c.Name, err)
 		}
-		b.endpoints = append(b.endpoints, e)
+		b.origins = append(b.origins, o)
+		if o.fixed() {
+			first.here = append(first.here, b.newEndpoint(raw, o.host, o.address()))
+		}
 	}
+	b.live.Store(first)
 	return b, nil
 }
 
-func newEndpoint(raw string, c Config) (*Endpoint, error) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" || u.Hostname() == "" {
-		return nil, fmt.Errorf("endpoint %q is not of the form http://host:port", raw)
+// newEndpoint makes an endpoint at an address, which name and url call something else where it was looked up.
+func (b *Backend) newEndpoint(url, host, address string) *Endpoint {
+	e := &Endpoint{url: url, host: host, address: address, backend: b, seed: xxhash.Sum64String(address)}
+	if b.outlier != nil {
+		e.record = new(record)
 	}
-	port := u.Port()
-	if port == "" {
-		port = "80"
-	}
-	e := &Endpoint{url: raw, host: u.Host, address: net.JoinHostPort(u.Hostname(), port)}
+	c := &b.config
 	e.pool.maxIdle, e.pool.maxOpen, e.pool.ttl, e.pool.sweeper = c.MaxIdle, int64(c.MaxOpen), c.IdleTimeout, c.Sweeper
 	e.pool.dial.Timeout = c.ConnectTimeout
-	e.healthy.Store(true)
-	return e, nil
+	return e
 }
 
 // Name is the backend's name in the configuration.
@@ -111,19 +143,22 @@ func (b *Backend) Timeouts() Timeouts { return b.timeouts }
 // InFlight is the number of requests at all endpoints now.
 func (b *Backend) InFlight() int64 {
 	var n int64
-	for _, e := range b.endpoints {
-		n += e.inFlight.Load()
+	m := b.live.Load()
+	for _, list := range [][]*Endpoint{m.here, m.leaving} {
+		for _, e := range list {
+			n += e.inFlight.Load()
+		}
 	}
 	return n
 }
 
-// Endpoints are the backend's addresses, in the order of the configuration.
-func (b *Backend) Endpoints() []*Endpoint { return b.endpoints }
+// Endpoints are the backend's addresses now, in the order of the configuration. The list must not be written to.
+func (b *Backend) Endpoints() []*Endpoint { return b.live.Load().here }
 
-// Available says whether some endpoint is healthy.
+// Available says whether some endpoint is healthy. One that is only excluded for its failures counts: what it fails is judged.
 func (b *Backend) Available() bool {
-	for _, e := range b.endpoints {
-		if e.healthy.Load() {
+	for _, e := range b.Endpoints() {
+		if e.Healthy() {
 			return true
 		}
 	}
@@ -133,73 +168,6 @@ func (b *Backend) Available() bool {
 // Known is closed when Run has asked every endpoint once, so that Available is more than a hope.
 func (b *Backend) Known() <-chan struct{} { return b.known }
 
-// Pick chooses a healthy endpoint, using the random number draw; nil when there is none.
-func (b *Backend) Pick(draw uint64) *Endpoint {
-	n := uint64(len(b.endpoints))
-	if n == 1 {
-		return b.endpoints[0].ifHealthy()
-	}
-	if b.balancing == RoundRobin {
-		return b.from(b.next.Add(1) % n)
-	}
-	first := b.from((draw & 0xffffffff) % n)
-	if b.balancing == Random || first == nil {
-		return first
-	}
-	second := b.from((draw >> 32) % n)
-	if second != nil && second.inFlight.Load() < first.inFlight.Load() {
-		return second
-	}
-	return first
-}
-
-// from is the first healthy endpoint at or after place i.
-func (b *Backend) from(i uint64) *Endpoint {
-	n := uint64(len(b.endpoints))
-	for k := range n {
-		if e := b.endpoints[(i+k)%n].ifHealthy(); e != nil {
-			return e
-		}
-	}
-	return nil
-}
-
-// pruneEvery is how often connections that have been idle for too long are looked for.
-const pruneEvery = time.Second
-
-// Run checks the endpoints' health and prunes idle connections until ctx ends, then closes all that are idle.
-func (b *Backend) Run(ctx context.Context) error {
-	var checks, asked sync.WaitGroup
-	if b.health != nil {
-		for _, e := range b.endpoints {
-			asked.Add(1)
-			checks.Go(func() { b.health.watch(ctx, e, asked.Done) })
-		}
-	}
-	checks.Go(func() { asked.Wait(); close(b.known) })
-	b.prune(ctx)
-	checks.Wait()
-	for _, e := range b.endpoints {
-		e.pool.close()
-	}
-	return nil
-}
-
-func (b *Backend) prune(ctx context.Context) {
-	tick := time.NewTicker(pruneEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			for _, e := range b.endpoints {
-				e.pool.prune(metrics.Now())
-			}
-		}
-	}
-}
-
 // URL is the endpoint as the configuration names it.
 func (e *Endpoint) URL() string { return e.url }
 
@@ -207,7 +175,7 @@ func (e *Endpoint) URL() string { return e.url }
 func (e *Endpoint) Host() string { return e.host }
 
 // Healthy is the verdict of the active health check; true where there is none.
-func (e *Endpoint) Healthy() bool { return e.healthy.Load() }
+func (e *Endpoint) Healthy() bool { return e.state.Load()&sick == 0 }
 
 // InFlight is the number of requests at the endpoint now.
 func (e *Endpoint) InFlight() int64 { return e.inFlight.Load() }
@@ -217,10 +185,3 @@ func (e *Endpoint) Begin() { e.inFlight.Add(1) }
 
 // End counts a request out.
 func (e *Endpoint) End() { e.inFlight.Add(-1) }
-
-func (e *Endpoint) ifHealthy() *Endpoint {
-	if e.healthy.Load() {
-		return e
-	}
-	return nil
-}

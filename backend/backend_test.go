@@ -44,18 +44,18 @@ func TestAnEndpointThatIsNotPlainHTTPIsRefused(t *testing.T) {
 func TestPickTakesTheLessBusyEndpointAndNeverAnUnhealthyOne(t *testing.T) {
 	t.Parallel()
 	b := newBackend(t, Config{Endpoints: []string{"http://127.0.0.1:1", "http://127.0.0.1:2"}})
-	one, two := b.endpoints[0], b.endpoints[1]
+	one, two := b.Endpoints()[0], b.Endpoints()[1]
 	one.Begin()
 	if got := b.Pick(1 << 32); got != two {
 		t.Errorf("Pick = %v, want the idle endpoint", got.URL())
 	}
-	two.healthy.Store(false)
+	two.found(false, false)
 	for draw := range uint64(8) {
 		if got := b.Pick(draw | draw<<32); got != one {
 			t.Fatalf("Pick(%d) = %v, want the healthy endpoint", draw, got)
 		}
 	}
-	one.healthy.Store(false)
+	one.found(false, false)
 	if got := b.Pick(0); got != nil || b.Available() {
 		t.Errorf("Pick = %v, Available = %v; want nil, false", got, b.Available())
 	}
@@ -100,7 +100,7 @@ func TestAnIdleConnectionOutOfTimeIsNotUsed(t *testing.T) {
 	t.Parallel()
 	address, _ := acceptor(t)
 	b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 1, IdleTimeout: time.Minute})
-	e, now := b.endpoints[0], metrics.Now()
+	e, now := b.Endpoints()[0], metrics.Now()
 	first, err := conn(context.Background(), e, now)
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func TestAnIdleConnectionOutOfTimeIsNotUsed(t *testing.T) {
 func TestTakingAndGivingBackAnIdleConnectionAllocatesNothing(t *testing.T) {
 	address, _ := acceptor(t)
 	b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 1, IdleTimeout: time.Minute})
-	e, now, ctx := b.endpoints[0], metrics.Now(), context.Background()
+	e, now, ctx := b.Endpoints()[0], metrics.Now(), context.Background()
 	c, err := conn(ctx, e, now)
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +192,7 @@ func TestIdleConnectionsOverTheLimitAreClosedWhenNoWaveNeedsThem(t *testing.T) {
 	t.Parallel()
 	address, _ := acceptor(t)
 	b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 2, IdleTimeout: time.Minute})
-	e, now := b.endpoints[0], metrics.Now()
+	e, now := b.Endpoints()[0], metrics.Now()
 	wave := func() {
 		t.Helper()
 		var taken []*Conn

@@ -21,8 +21,8 @@ func TestPickOutlivesHealthThatChangesUnderIt(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				b.endpoints[0].healthy.Store(healthy)
-				b.endpoints[1].healthy.Store(healthy)
+				b.Endpoints()[0].found(healthy, false)
+				b.Endpoints()[1].found(healthy, false)
 			}
 		}
 	})
@@ -49,7 +49,7 @@ func TestOpenConnectionsAreCountedExactly(t *testing.T) {
 		}
 	}()
 	b := newBackend(t, Config{Endpoints: []string{address}, MaxIdle: 2, MaxOpen: 4, IdleTimeout: time.Minute})
-	e := b.endpoints[0]
+	e := b.Endpoints()[0]
 	var all sync.WaitGroup
 	for g := range 8 {
 		all.Go(func() {

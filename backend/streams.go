@@ -40,7 +40,7 @@ func (s *streams) leave(c *Conn) {
 
 // Streams is how many tunnels and event streams there are now.
 func (b *Backend) Streams() (n int) {
-	for _, e := range b.endpoints {
+	for _, e := range b.all() {
 		e.streams.mu.Lock()
 		n += len(e.streams.open)
 		e.streams.mu.Unlock()
@@ -51,7 +51,7 @@ func (b *Backend) Streams() (n int) {
 // CutStreams ends the tunnels and event streams that there are now, and says how many. Their clients see a reset, and connect anew; the
 // backend is not blamed. A request under way may still become one: who wants all of them gone calls again until none is in flight.
 func (b *Backend) CutStreams() (n int) {
-	for _, e := range b.endpoints {
+	for _, e := range b.all() {
 		e.streams.mu.Lock()
 		for c, client := range e.streams.open {
 			c.dismissed.Store(true)

@@ -40,7 +40,7 @@ func parseAdminAddress(s string) (string, error) {
 	return s, printable(path)
 }
 
-// parseEndpoint reads http://host or http://host:port.
+// parseEndpoint reads http://host, http://host:port or dns+srv://name.
 func parseEndpoint(s string) (string, error) {
 	scheme, _, found := strings.Cut(s, "://")
 	if !found {
@@ -51,8 +51,10 @@ func parseEndpoint(s string) (string, error) {
 	}
 	switch scheme {
 	case "http":
-	case "https", "h2c", "dns+srv":
-		return "", fmt.Errorf("has the scheme %s, which is not built yet; so far: http", scheme)
+	case "dns+srv":
+		return s, serviceName(strings.TrimPrefix(s, "dns+srv://"))
+	case "https", "h2c":
+		return "", fmt.Errorf("has the scheme %s, which is not built yet; so far: http, dns+srv", scheme)
 	default:
 		return "", fmt.Errorf("has the scheme %q; write it like http://10.0.0.11:8080", scheme)
 	}
@@ -69,6 +71,14 @@ func parseEndpoint(s string) (string, error) {
 		return "", fmt.Errorf("has more than a host and a port; did you mean %q?", plain)
 	}
 	return s, nil
+}
+
+// serviceName checks the name of SRV records (RFC 2782), in which labels may begin with an underscore.
+func serviceName(name string) error {
+	if len(name) > 253 || !domain.MatchString(strings.ToLower(strings.ReplaceAll(name, "_", "x"))) {
+		return errors.New("is no name of SRV records; write it like dns+srv://_http._tcp.shop.internal, without a port")
+	}
+	return nil
 }
 
 // isHost says whether a text is an IP address or a DNS name.

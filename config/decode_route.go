@@ -57,7 +57,9 @@ func (d *decoder) backend(v value, b *Backend) {
 		"endpoints":     func(v value) { d.endpoints(v, &b.Endpoints) },
 		"version":       one(d, &b.Version, parseVersion),
 		"healthCheck":   maybe(&b.HealthCheck, defaultHealthCheck(), d.healthCheck),
-		"loadBalancing": one(d, &b.LoadBalancing, oneOf([]string{"leastRequest", "roundRobin", "random"}, "consistentHash")),
+		"loadBalancing": one(d, &b.LoadBalancing, oneOf([]string{"leastRequest", "roundRobin", "random", "consistentHash"})),
+		"outlier":       maybe(&b.Outlier, defaultOutlier(), d.outlier),
+		"slowStart":     one(d, &b.SlowStart, parseDuration),
 		"timeouts":      into(&b.Timeouts, d.timeouts),
 		"connections":   into(&b.Connections, d.connections),
 	})
@@ -79,6 +81,9 @@ func (d *decoder) endpoints(v value, to *[]string) {
 // canonical is an endpoint in one of its two ways of writing, so that equal ones compare equal.
 func canonical(endpoint string) string {
 	e := strings.ToLower(endpoint)
+	if strings.HasPrefix(e, "dns+srv:") {
+		return e
+	}
 	if strings.LastIndexByte(e, ':') > max(len("http:"), strings.LastIndexByte(e, ']')) {
 		return e
 	}
@@ -87,12 +92,19 @@ func canonical(endpoint string) string {
 
 func (d *decoder) healthCheck(v value, h *HealthCheck) {
 	d.object(v, keys{
+		"type":           one(d, &h.Type, oneOf([]string{"http", "tcp", "grpc"})),
+		"service":        one(d, &h.Service, parseService),
 		"path":           one(d, &h.Path, parseRequestPath),
 		"interval":       one(d, &h.Interval, positive(parseDuration)),
 		"timeout":        one(d, &h.Timeout, positive(parseDuration)),
 		"unhealthyAfter": one(d, &h.UnhealthyAfter, parseCount(1)),
 		"healthyAfter":   one(d, &h.HealthyAfter, parseCount(1)),
 	})
+	for name, kind := range map[string]string{"path": "http", "service": "grpc"} {
+		if at := v.path + "." + name; d.has(at) && h.Type != kind && !d.broken(v.path) {
+			d.errorf(at, "says nothing with type: %s; remove it, or write type: %s", h.Type, kind)
+		}
+	}
 }
 
 // parseRequestPath reads what stands in a request line: a path, perhaps with a query.

@@ -50,7 +50,7 @@ func defaultBackend() Backend {
 }
 
 func defaultHealthCheck() HealthCheck {
-	return HealthCheck{Path: "/healthz", Interval: 2 * time.Second, Timeout: time.Second, UnhealthyAfter: 3, HealthyAfter: 2}
+	return HealthCheck{Type: "http", Path: "/healthz", Interval: 2 * time.Second, Timeout: time.Second, UnhealthyAfter: 3, HealthyAfter: 2}
 }
 
 func defaultRule() Rule { return Rule{Percent: Full, FromStep: 1, Measure: true} }

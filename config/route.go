@@ -77,22 +77,32 @@ const (
 type Backend struct {
 	// Name is unique in the route.
 	Name string
-	// Endpoints are addresses http://host or http://host:port. At least one.
+	// Endpoints are addresses http://host or http://host:port, or dns+srv://name. A name stands for all its addresses and is looked up
+	// again and again. At least one.
 	Endpoints []string
 	// Version is text, kept as written (1.10 is not 1.1). Required in both roles of a rollout. Default "".
 	Version string
 	// HealthCheck asks the endpoints; nil is none, every endpoint counts as healthy. Default nil.
 	HealthCheck *HealthCheck
-	// LoadBalancing chooses the endpoint: leastRequest, roundRobin or random. Default "leastRequest".
+	// LoadBalancing chooses the endpoint: leastRequest, roundRobin, random, or consistentHash, by the user's sticky key. Default
+	// "leastRequest".
 	LoadBalancing string
+	// Outlier leaves out endpoints whose requests fail; nil is none. Default nil.
+	Outlier *Outlier
+	// SlowStart is how long an endpoint that is back gets less than its share, growing; 0 is none. Default 0.
+	SlowStart time.Duration
 	// Timeouts of one request to an endpoint.
 	Timeouts Timeouts
 	// Connections to the endpoints.
 	Connections Connections
 }
 
-// HealthCheck asks each endpoint regularly; an answer of 200–399 in time is a success.
+// HealthCheck asks each endpoint regularly.
 type HealthCheck struct {
+	// Type is http (an answer of 200–399 in time is a success), tcp (a connection) or grpc (grpc.health.v1 says SERVING). Default "http".
+	Type string
+	// Service is what grpc asks for; "" is the whole server. Default "".
+	Service string
 	// Path that is asked for. Default "/healthz".
 	Path string
 	// Interval between two questions. Default 2s.

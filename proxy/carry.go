@@ -14,10 +14,11 @@ func (x *exchange) carry() bool {
 	x.deadline = after(x.start, x.route.Timeout)
 	x.up.timeouts, x.up.deadline = b.Timeouts(), x.deadline
 	x.arrival = x.meter().Begin(x.start, x.choice.Cohort, x.client.shard)
-	e := b.Pick(x.draw.Lo)
+	e := b.Choose(backend.Ask{Draw: x.draw.Lo, Key: x.choice.Key})
 	if e == nil {
 		return x.fail(failHealth)
 	}
+	x.endpoint = e
 	e.Begin()
 	defer e.End()
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"sluice/backend"
 	"sluice/metrics"
 	"sluice/router"
 	"sluice/selector"
@@ -31,6 +32,8 @@ type exchange struct {
 	choice  selector.Choice
 	draw    selector.Draw
 	arrival metrics.Arrival
+	// endpoint has the attempt under way; nil before there is one.
+	endpoint *backend.Endpoint
 
 	// What the request's head said and is still asked for when its bytes are gone: the buffer is reused as soon as a body flows.
 	method metrics.Method
@@ -67,6 +70,7 @@ func newExchange(c *client) *exchange {
 	x.client, x.front = c, c.listener.front.Load()
 	x.begun, x.parting, x.route, x.id, x.cookie = false, false, nil, x.id[:0], x.cookie[:0]
 	x.toHEAD, x.method, x.arrival = false, 0, metrics.Arrival{}
+	x.endpoint = nil
 	x.scanned, x.refused, x.choice = false, nil, selector.Choice{Backend: unchosen}
 	x.up.reset()
 	x.request.reset()
@@ -75,7 +79,7 @@ func newExchange(c *client) *exchange {
 
 func (x *exchange) free() {
 	x.up.in.release()
-	x.client, x.front, x.table, x.route = nil, nil, nil, nil
+	x.client, x.front, x.table, x.route, x.endpoint = nil, nil, nil, nil, nil
 	exchanges.Put(x)
 }
 
@@ -259,6 +263,9 @@ func (x *exchange) own(status int, reason string) bool {
 // judge counts the attempt out, once.
 func (x *exchange) judge(o metrics.Outcome) {
 	x.meter().End(x.arrival, o)
+	if x.endpoint != nil && !o.Void {
+		x.endpoint.Note(o.Failed)
+	}
 	x.arrival = metrics.Arrival{}
 }
 

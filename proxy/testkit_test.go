@@ -94,6 +94,9 @@ type benchOptions struct {
 	cookie   *router.Cookie
 	canary   uint32
 	debug    bool
+	// backend and routed change what is made of the options, before it is in force.
+	backend func(name string, c *backend.Config)
+	routed  func(r *router.Route)
 }
 
 func defaultLimits() Limits {
@@ -114,10 +117,14 @@ func newBench(t *testing.T, o benchOptions, urls ...string) *bench {
 	go func() { _ = sweeper.Run(ctx); close(swept) }()
 	r := &router.Route{Name: "shop", Timeout: o.timeout, Fallback: selector.ToStable, Cookie: o.cookie}
 	for i, u := range urls {
-		b, err := backend.New(backend.Config{
+		c := backend.Config{
 			Name: []string{"stable", "canary"}[i], Endpoints: []string{u}, ConnectTimeout: o.connect, Timeouts: o.timeouts,
 			MaxIdle: 16, IdleTimeout: time.Minute, Sweeper: sweeper,
-		})
+		}
+		if o.backend != nil {
+			o.backend(c.Name, &c)
+		}
+		b, err := backend.New(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,6 +137,9 @@ func newBench(t *testing.T, o benchOptions, urls ...string) *bench {
 	}
 	r.Selector = selector.New(selector.Config{Route: "shop", Sticky: o.sticky},
 		selector.Split{Canary: canary, CanaryWeight: o.canary, PairWeight: 10000, Salt: "a", Trial: true, Step: 1})
+	if o.routed != nil {
+		o.routed(r)
+	}
 	live := new(router.Live)
 	live.Store(router.New(router.Table{Routes: []*router.Route{r}, Identity: identity.New(o.identity), DebugHeaders: o.debug}))
 	s := New(Config{

@@ -60,6 +60,8 @@ type Choice struct {
 	Cohort metrics.Cohort
 	// Cookie says what became of the sticky cookie.
 	Cookie CookieState
+	// Key is the hash of the sticky key, or fresh where there is none: what keeps a user on one endpoint.
+	Key uint64
 	// CookieMinted is when a kept cookie was minted, Unix seconds; 0 is unknown.
 	CookieMinted int64
 }
@@ -105,7 +107,7 @@ func (s *Selector) Split() Split { return s.split }
 // every process. It allocates nothing.
 func (s *Selector) Pick(v request.View, u identity.User, d Draw) Choice {
 	k := s.fixed.key(v, u, d)
-	choice := Choice{Cookie: k.cookie, CookieMinted: k.minted}
+	choice := Choice{Cookie: k.cookie, CookieMinted: k.minted, Key: k.hash}
 	for i := range s.fixed.rules {
 		r := &s.fixed.rules[i]
 		backend, ok := s.target(r)
