@@ -6,6 +6,7 @@ package backend
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/url"
@@ -30,7 +31,8 @@ const (
 // Config describes one backend. Durations of zero mean no limit, except ConnectTimeout, which has to be positive.
 type Config struct {
 	Name, Version  string
-	Endpoints      []string // http://host:port
+	Endpoints      []string    // http://host:port; https negotiates the version of HTTP, h2c is HTTP/2 without TLS
+	TLS            *tls.Config // for https; nil is the system's authorities and the endpoint's own name
 	Balancing      Balancing
 	ConnectTimeout time.Duration
 	Timeouts       Timeouts
@@ -65,6 +67,8 @@ type Endpoint struct {
 	inFlight           atomic.Int64
 	pool               pool
 	streams            streams
+	secure             *tls.Config // nil without TLS
+	http2              *http2      // nil where HTTP/2 is never spoken
 }
 
 // New makes a backend. An error names the endpoint that can't be used.
@@ -85,16 +89,23 @@ func New(c Config) (*Backend, error) {
 
 func newEndpoint(raw string, c Config) (*Endpoint, error) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" || u.Hostname() == "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c" || u.Hostname() == "" {
 		return nil, fmt.Errorf("endpoint %q is not of the form http://host:port", raw)
 	}
 	port := u.Port()
-	if port == "" {
+	switch {
+	case port != "":
+	case u.Scheme == "https":
+		port = "443"
+	default:
 		port = "80"
 	}
 	e := &Endpoint{url: raw, host: u.Host, address: net.JoinHostPort(u.Hostname(), port)}
 	e.pool.maxIdle, e.pool.maxOpen, e.pool.ttl, e.pool.sweeper = c.MaxIdle, int64(c.MaxOpen), c.IdleTimeout, c.Sweeper
 	e.pool.dial.Timeout = c.ConnectTimeout
+	if u.Scheme != "http" {
+		e.speak(u, c.TLS)
+	}
 	e.healthy.Store(true)
 	return e, nil
 }
@@ -181,6 +192,9 @@ func (b *Backend) Run(ctx context.Context) error {
 	checks.Wait()
 	for _, e := range b.endpoints {
 		e.pool.close()
+		if e.http2 != nil {
+			e.http2.close()
+		}
 	}
 	return nil
 }

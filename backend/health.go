@@ -38,7 +38,7 @@ func (t *tally) add(ok, was bool, h *HealthCheck) bool {
 func (h *HealthCheck) watch(ctx context.Context, e *Endpoint, known func()) {
 	client := &http.Client{
 		Timeout:       h.Timeout,
-		Transport:     &http.Transport{DisableKeepAlives: true, Proxy: nil},
+		Transport:     e.asker(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	var seen tally
@@ -57,7 +57,7 @@ func (h *HealthCheck) watch(ctx context.Context, e *Endpoint, known func()) {
 }
 
 func (h *HealthCheck) ask(ctx context.Context, client *http.Client, e *Endpoint) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+e.host+h.Path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.scheme()+"://"+e.host+h.Path, nil)
 	if err != nil {
 		return false
 	}
