@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"reflect"
 	"sync"
@@ -48,7 +49,12 @@ func (s *backends) plan(cfg *config.Config) (map[backendName]*runningBackend, er
 				next[name] = old
 				continue
 			}
-			b, err := backend.New(backendConfig(&c, s.sweeper))
+			made := backendConfig(&c, s.sweeper)
+			var err error
+			if made.TLS, err = clientTLS(c.TLS); err != nil {
+				return nil, fmt.Errorf("route %q, backend %q: %w", r.Name, c.Name, err)
+			}
+			b, err := backend.New(made)
 			if err != nil {
 				return nil, err
 			}

@@ -40,7 +40,7 @@ func parseAdminAddress(s string) (string, error) {
 	return s, printable(path)
 }
 
-// parseEndpoint reads http://host or http://host:port.
+// parseEndpoint reads http://host or http://host:port, or the same with https or h2c.
 func parseEndpoint(s string) (string, error) {
 	scheme, _, found := strings.Cut(s, "://")
 	if !found {
@@ -50,9 +50,9 @@ func parseEndpoint(s string) (string, error) {
 		return "", errors.New("is no endpoint; write it like http://10.0.0.11:8080")
 	}
 	switch scheme {
-	case "http":
-	case "https", "h2c", "dns+srv":
-		return "", fmt.Errorf("has the scheme %s, which is not built yet; so far: http", scheme)
+	case "http", "https", "h2c":
+	case "dns+srv":
+		return "", fmt.Errorf("has the scheme %s, which is not built yet; so far: http, https, h2c", scheme)
 	default:
 		return "", fmt.Errorf("has the scheme %q; write it like http://10.0.0.11:8080", scheme)
 	}
@@ -65,7 +65,7 @@ func parseEndpoint(s string) (string, error) {
 			return "", fmt.Errorf("has the port %q; write a number between 1 and 65535", port)
 		}
 	}
-	if plain := "http://" + u.Host; s != plain {
+	if plain := scheme + "://" + u.Host; s != plain {
 		return "", fmt.Errorf("has more than a host and a port; did you mean %q?", plain)
 	}
 	return s, nil
