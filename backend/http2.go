@@ -171,8 +171,10 @@ func (h *http2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.WriteHeader(resp.StatusCode)
-	if err := relay(w, control, resp.Body); err != nil {
-		panic(http.ErrAbortHandler)
+	if resp.ContentLength != 0 { // an answer that ends with its head, as a call that failed at once has it, has to end so on the other side too
+		if err := relay(w, control, resp.Body); err != nil {
+			panic(http.ErrAbortHandler)
+		}
 	}
 	for name, values := range resp.Trailer {
 		header[http.TrailerPrefix+name] = values
@@ -209,10 +211,8 @@ func isCall(r *http.Request) bool {
 // relay passes a body on as it comes.
 func relay(w io.Writer, control *http.ResponseController, body io.Reader) error {
 	buf := make([]byte, 16<<10)
-	if body != http.NoBody {
-		if err := control.Flush(); err != nil { // the head: a call's may come long before its first message
-			return err
-		}
+	if err := control.Flush(); err != nil { // the head: a call's may come long before its first message
+		return err
 	}
 	for {
 		n, err := body.Read(buf)

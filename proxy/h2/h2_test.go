@@ -216,10 +216,12 @@ func TestLimitsAreThoseOfHTTP1(t *testing.T) {
 		change func(*http.Request)
 		want   int
 	}{
-		"fields":      {func(r *http.Request) { r.Header["X-A"] = make([]string, 20) }, 431},
-		"a long body": {func(r *http.Request) { r.Body, r.ContentLength = io.NopCloser(strings.NewReader(strings.Repeat("x", 11))), 11 }, 413},
-		"TRACE":       {func(r *http.Request) { r.Method = "TRACE" }, 405},
-		"a bad host":  {func(r *http.Request) { r.Host = "a,b" }, 400},
+		"fields": {func(r *http.Request) { r.Header["X-A"] = make([]string, 20) }, 431},
+		"a long body": {func(r *http.Request) {
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(strings.Repeat("x", 11))), 11
+		}, 413},
+		"TRACE":      {func(r *http.Request) { r.Method = "TRACE" }, 405},
+		"a bad host": {func(r *http.Request) { r.Host = "a,b" }, 400},
 	} {
 		req, err := http.NewRequest("POST", b.url("/"), nil)
 		if err != nil {
