@@ -74,6 +74,8 @@ type App struct {
 	// followed are the routes that another process decides.
 	followed atomic.Pointer[map[string]*follower]
 
+	certificates certificates
+
 	ready   atomic.Bool
 	leaving atomic.Bool // commands are for who comes after
 	reloads reloads

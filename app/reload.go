@@ -128,6 +128,7 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 func (a *App) switchSockets(cfg *config.Config, next listeners, secured secured) {
 	secured.adopt(a.secured)
 	a.secured = secured
+	a.certificates.secured.Store(&secured)
 	next.configure(cfg, secured)
 	fresh := listeners{}
 	for address, l := range next {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
+	"sluice/admin"
 	"sluice/config"
 	"sluice/listener"
 )
@@ -17,6 +19,7 @@ import (
 // securedListener is a listener's TLS, which follows its files.
 type securedListener struct {
 	*listener.TLS
+	name      string
 	config    config.ListenerTLS
 	protocols []string
 	stop      context.CancelFunc // nil until adopt
@@ -33,7 +36,7 @@ func (s secured) plan(cfg *config.Config, report func(listener string, err error
 		if c.TLS == nil {
 			continue
 		}
-		if old := s[c.Address]; old != nil && reflect.DeepEqual(old.config, *c.TLS) && reflect.DeepEqual(old.protocols, c.Protocols) {
+		if old := s[c.Address]; old != nil && reflect.DeepEqual(old.config, *c.TLS) && reflect.DeepEqual(old.protocols, c.Protocols) && old.name == c.Name {
 			old.Look()
 			next[c.Address] = old
 			continue
@@ -42,7 +45,7 @@ func (s secured) plan(cfg *config.Config, report func(listener string, err error
 		if err != nil {
 			return nil, fmt.Errorf("listener %q: %w", c.Name, err)
 		}
-		next[c.Address] = &securedListener{TLS: t, config: *c.TLS, protocols: c.Protocols}
+		next[c.Address] = &securedListener{TLS: t, name: c.Name, config: *c.TLS, protocols: c.Protocols}
 	}
 	return next, nil
 }
@@ -106,10 +109,31 @@ func clientTLS(c *config.BackendTLS) (*tls.Config, error) {
 // certificateChanged logs what became of changed files.
 func (a *App) certificateChanged(name string, err error) {
 	if err != nil {
+		a.certificates.refused.Add(1)
 		a.Log.Error(err.Error(), zap.String("listener", name))
 		return
 	}
+	a.certificates.taken.Add(1)
 	a.Log.Info("changed certificates are in force", zap.String("listener", name))
+}
+
+// certificates is what others see of the listeners' TLS.
+type certificates struct {
+	secured        atomic.Pointer[secured]
+	taken, refused atomic.Uint64
+}
+
+// Certificates are those in force, and what became of changed ones.
+func (a *App) Certificates() admin.Certificates {
+	out := admin.Certificates{Taken: a.certificates.taken.Load(), Refused: a.certificates.refused.Load()}
+	if s := a.certificates.secured.Load(); s != nil {
+		for _, t := range *s {
+			for _, e := range t.Expiries() {
+				out.Expiries = append(out.Expiries, admin.Expiry{Listener: t.name, File: e.File, NotAfter: e.NotAfter})
+			}
+		}
+	}
+	return out
 }
 
 // refusedEvery is how often a connection that came to nothing is logged; every one is counted.

@@ -29,12 +29,10 @@ type Options struct {
 
 // TLS is a listener's side of the handshake. It follows its files: what can't be used is reported, and the one before stays.
 type TLS struct {
-	options  Options
-	report   func(error) // told once of each change that can't be used, with nil of each that can
-	config   atomic.Pointer[tls.Config]
-	expires  atomic.Pointer[[]Expiry]
-	reloads  atomic.Uint64
-	failures atomic.Uint64
+	options Options
+	report  func(error) // told once of each change that can't be used, with nil of each that can
+	config  atomic.Pointer[tls.Config]
+	expires atomic.Pointer[[]Expiry]
 
 	mu   sync.Mutex // one look at a time; guards what follows
 	used string     // the files that were looked at last, as stamp tells them
@@ -60,9 +58,6 @@ func (t *TLS) Config() *tls.Config { return t.config.Load() }
 
 // Expiries are until when the certificates in force are good.
 func (t *TLS) Expiries() []Expiry { return *t.expires.Load() }
-
-// Reloads are how often changed files were taken up and how often they could not be.
-func (t *TLS) Reloads() (taken, refused uint64) { return t.reloads.Load(), t.failures.Load() }
 
 // lookEvery is how often Run looks at the files.
 const lookEvery = 500 * time.Millisecond
@@ -98,10 +93,7 @@ func (t *TLS) look(stamp string) {
 	t.used = stamp
 	err := t.load()
 	if err != nil {
-		t.failures.Add(1)
 		err = fmt.Errorf("a changed certificate can't be used; the one before stays in force: %w", err)
-	} else {
-		t.reloads.Add(1)
 	}
 	t.report(err)
 }
