@@ -77,6 +77,12 @@ func (c *collector) about(out sink) {
 	if at := reloads.LastSuccess; !at.IsZero() {
 		out.gauge(c.lastReload, float64(at.UnixMilli())/1000)
 	}
+	tls := c.proxy.Certificates()
+	out.counter(c.tlsReloads, tls.Taken, "success")
+	out.counter(c.tlsReloads, tls.Refused, "failure")
+	for _, e := range tls.Expiries {
+		out.gauge(c.certificate, float64(e.NotAfter.Unix()), e.Listener, e.File)
+	}
 	out.gauge(c.families.build, 1, c.build.Version, c.build.Revision, c.build.Go)
 }
 

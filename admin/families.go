@@ -10,6 +10,7 @@ type families struct {
 	phase, step, info, paused, waiting, transitions, rollouts *prometheus.Desc
 	verdict, value, limit, lasted                             *prometheus.Desc
 	reloads, lastReload, build, panics, journalErrors         *prometheus.Desc
+	tlsReloads, certificate                                   *prometheus.Desc
 	all                                                       []*prometheus.Desc
 }
 
@@ -49,6 +50,8 @@ func newFamilies() *families {
 	f.limit = add("check_limit", "A check's limit for the canary, in its own unit (percent, ms).", "route", "check", "backend")
 	f.reloads = add("config_reloads_total", "Times the configuration was read.", "result")
 	f.lastReload = add("config_last_reload_success_timestamp_seconds", "When the configuration in force was read.")
+	f.tlsReloads = add("tls_reloads_total", "Certificates whose files changed, by what became of them.", "result")
+	f.certificate = add("tls_certificate_not_after_seconds", "Until when a listener's certificate is good, Unix time.", "listener", "file")
 	f.build = add("build_info", "1 for this binary.", "version", "revision", "goversion")
 	return f
 }

@@ -24,6 +24,21 @@ type Proxy interface {
 	Document() Document
 	// Reloads counts them since the process started, those by signal too.
 	Reloads() Reloads
+	// Certificates are those of the listeners, and what became of changed ones.
+	Certificates() Certificates
+}
+
+// Certificates are the listeners' certificates.
+type Certificates struct {
+	Expiries []Expiry
+	// Taken and Refused count changed files that are in force, and that could not be used.
+	Taken, Refused uint64
+}
+
+// Expiry is until when a certificate is good.
+type Expiry struct {
+	Listener, File string
+	NotAfter       time.Time
 }
 
 // Route is one route at one moment.

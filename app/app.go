@@ -19,6 +19,7 @@ import (
 	"sluice/config"
 	"sluice/metrics"
 	"sluice/proxy"
+	"sluice/proxy/h2"
 	"sluice/rollout"
 	"sluice/router"
 	"sluice/sock"
@@ -61,6 +62,7 @@ type App struct {
 	mu        sync.Mutex
 	backends  *backends
 	listeners listeners
+	secured   secured
 	inherited inheritance
 	accepting sync.WaitGroup // the listeners' loops
 	running   bool           // Run has begun: new listeners are served at once
@@ -71,6 +73,8 @@ type App struct {
 	parts  atomic.Pointer[map[string]*part]
 	// followed are the routes that another process decides.
 	followed atomic.Pointer[map[string]*follower]
+
+	certificates certificates
 
 	ready   atomic.Bool
 	leaving atomic.Bool // commands are for who comes after
@@ -91,8 +95,9 @@ func New(o Options) (*App, error) {
 	a.parts.Store(&map[string]*part{})
 	a.followed.Store(&map[string]*follower{})
 	a.server = proxy.New(proxy.Config{
-		Live: &a.live, Process: &a.process, NoRoute: a.noRoute, Sweeper: &a.sweeper, Panicked: a.panicked,
+		Live: &a.live, Process: &a.process, NoRoute: a.noRoute, Sweeper: &a.sweeper, Panicked: a.panicked, Refused: a.refused(),
 	})
+	h2.New(a.server)
 	if err := a.open(cfg); err != nil {
 		a.close()
 		return nil, err
@@ -167,6 +172,8 @@ func (a *App) close() {
 	for _, l := range a.listeners {
 		_ = l.Close()
 	}
+	secured{}.adopt(a.secured)
+	a.secured = nil
 	for _, b := range a.backends.running {
 		stopAll([]*runningBackend{b})
 	}

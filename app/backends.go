@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"reflect"
 	"sync"
@@ -57,6 +58,10 @@ func (s *backends) plan(cfg *config.Config) (map[backendName]*runningBackend, er
 			made.Looked = s.looked(name)
 			if s.idle {
 				made.Endpoints = []string{"http://127.0.0.1"}
+			}
+			var err error
+			if made.TLS, err = clientTLS(c.TLS); err != nil {
+				return nil, fmt.Errorf("route %q, backend %q: %w", r.Name, c.Name, err)
 			}
 			b, err := backend.New(made)
 			if err != nil {

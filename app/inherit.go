@@ -40,7 +40,7 @@ func sameAddress(a net.Addr, configured string) bool {
 	}
 	tcp, ok := a.(*net.TCPAddr)
 	host, port, err := net.SplitHostPort(configured)
-	if !ok || err != nil || port != portOf(tcp) {
+	if !ok || err != nil || port != portAt(tcp) {
 		return false
 	}
 	ip, err := netip.ParseAddr(host)
@@ -48,11 +48,6 @@ func sameAddress(a net.Addr, configured string) bool {
 		return tcp.IP == nil || tcp.IP.IsUnspecified()
 	}
 	return err == nil && ip.Unmap() == tcp.AddrPort().Addr().Unmap()
-}
-
-func portOf(a *net.TCPAddr) string {
-	_, port, _ := net.SplitHostPort(a.String())
-	return port
 }
 
 // disown closes what no listener wanted, so that its clients are refused and don't wait for ever.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -91,7 +92,7 @@ func (ls listeners) open(cfg *config.Config, fresh opener) (listeners, error) {
 			next.closeExcept(ls)
 			return nil, err
 		}
-		next[c.Address] = proxy.NewListener(l, front(c))
+		next[c.Address] = proxy.NewListener(l, proxy.Front{Name: c.Name})
 	}
 	return next, nil
 }
@@ -105,16 +106,41 @@ func (ls listeners) closeExcept(others listeners) {
 	}
 }
 
-func (ls listeners) configure(cfg *config.Config) {
+func (ls listeners) configure(cfg *config.Config, secured secured) {
 	for i := range cfg.Listeners {
 		c := &cfg.Listeners[i]
-		ls[c.Address].Configure(front(c))
+		f := front(c)
+		if s := secured[c.Address]; s != nil {
+			f.TLS = s.TLS
+		}
+		if c.RedirectToTLS {
+			f.ToTLS = &proxy.Redirect{Port: portAt(ls[c.Address].Addr()), TLSPort: ls.tlsPort(cfg)}
+		}
+		ls[c.Address].Configure(f)
 	}
+}
+
+// tlsPort is the port of the first listener with TLS; "" when there is none.
+func (ls listeners) tlsPort(cfg *config.Config) string {
+	for i := range cfg.Listeners {
+		if c := &cfg.Listeners[i]; c.TLS != nil {
+			return portAt(ls[c.Address].Addr())
+		}
+	}
+	return ""
+}
+
+func portAt(a net.Addr) string {
+	_, port, _ := net.SplitHostPort(a.String())
+	return port
 }
 
 func front(c *config.Listener) proxy.Front {
 	l := &c.Limits
-	return proxy.Front{Name: c.Name, TrustedProxies: c.TrustedProxies, Limits: proxy.Limits{
+	speaks := func(p ...string) bool {
+		return slices.ContainsFunc(p, func(p string) bool { return slices.Contains(c.Protocols, p) })
+	}
+	return proxy.Front{Name: c.Name, TrustedProxies: c.TrustedProxies, HTTP2: speaks("h2", "h2c"), OnlyHTTP2: !speaks("http1"), ProxyFrom: c.ProxyProtocol.From, Limits: proxy.Limits{
 		HeaderBytes: int(l.HeaderBytes), HeaderCount: l.HeaderCount, HeaderTimeout: l.HeaderTimeout, IdleTimeout: l.IdleTimeout,
 		BodyRate: l.BodyRate, BodyBytes: l.BodyBytes, Connections: l.Connections, ConnectionsPerIP: l.ConnectionsPerIP,
 	}}

@@ -99,6 +99,10 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	secured, err := a.secured.plan(cfg, a.certificateChanged)
+	if err != nil {
+		return 0, err
+	}
 	sockets, err := a.listeners.open(cfg, a.openClients)
 	if err != nil {
 		return 0, err
@@ -115,14 +119,17 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 	}
 	a.config.Store(cfg)
 	a.retire(parts)
-	a.switchSockets(cfg, sockets)
+	a.switchSockets(cfg, sockets, secured)
 	go stopAll(unused)
 	return a.live.Load().Generation, nil
 }
 
 // switchSockets serves the new sockets and closes those that are gone. Connections that were taken from them stay.
-func (a *App) switchSockets(cfg *config.Config, next listeners) {
-	next.configure(cfg)
+func (a *App) switchSockets(cfg *config.Config, next listeners, secured secured) {
+	secured.adopt(a.secured)
+	a.secured = secured
+	a.certificates.secured.Store(&secured)
+	next.configure(cfg, secured)
 	fresh := listeners{}
 	for address, l := range next {
 		if a.listeners[address] == nil {

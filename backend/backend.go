@@ -5,8 +5,10 @@
 package backend
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -29,9 +31,10 @@ const (
 // Config describes one backend. Durations of zero mean no limit, except ConnectTimeout, which has to be positive.
 type Config struct {
 	Name, Version string
-	// Endpoints are http://host:port. A name is looked up again and again, and stands for all its addresses; dns+srv://name stands for
-	// the hosts and ports that its SRV records name.
+	// Endpoints are http://host:port; https negotiates the version of HTTP, h2c is HTTP/2 without TLS. A name is looked up again and
+	// again, and stands for all its addresses; dns+srv://name stands for the hosts and ports that its SRV records name.
 	Endpoints      []string
+	TLS            *tls.Config // for https; nil is the system's authorities and the endpoint's own name
 	Balancing      Balancing
 	ConnectTimeout time.Duration
 	Timeouts       Timeouts
@@ -87,6 +90,8 @@ type Endpoint struct {
 	seed     uint64       // of its place among others, from its address
 	record   *record      // of its failures; nil where none are excluded
 	since    atomic.Int64 // of the slow start under way
+	secure   *tls.Config  // nil without TLS
+	http2    *http2       // nil where HTTP/2 is never spoken
 }
 
 // New makes a backend. An error names the endpoint that can't be used.
@@ -128,6 +133,9 @@ func (b *Backend) newEndpoint(url, host, address string) *Endpoint {
 	c := &b.config
 	e.pool.maxIdle, e.pool.maxOpen, e.pool.ttl, e.pool.sweeper = c.MaxIdle, int64(c.MaxOpen), c.IdleTimeout, c.Sweeper
 	e.pool.dial.Timeout = c.ConnectTimeout
+	if scheme, _, _ := strings.Cut(url, "://"); scheme != "http" {
+		e.speak(scheme, hostname(host), c.TLS)
+	}
 	return e
 }
 

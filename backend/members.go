@@ -97,7 +97,7 @@ func (w *crew) follow(places []place) {
 	w.watchAll(fresh)
 	for _, e := range had {
 		w.unwatch(e)
-		e.pool.close()
+		e.close()
 	}
 }
 
@@ -163,6 +163,6 @@ func (w *crew) end() {
 		delete(w.watched, e)
 	}
 	for _, e := range w.b.all() {
-		e.pool.close()
+		e.close()
 	}
 }

@@ -35,11 +35,15 @@ type place struct{ url, host, address string }
 
 func newOrigin(raw string) (origin, error) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" && u.Scheme != "dns+srv" || u.Hostname() == "" || u.Scheme == "dns+srv" && u.Port() != "" {
+	if err != nil || !slices.Contains([]string{"http", "https", "h2c", "dns+srv"}, u.Scheme) || u.Hostname() == "" || u.Scheme == "dns+srv" && u.Port() != "" {
 		return origin{}, fmt.Errorf("endpoint %q is not of the form http://host:port or dns+srv://name", raw)
 	}
 	o := origin{raw: raw, scheme: u.Scheme, host: u.Host, name: u.Hostname(), port: u.Port()}
-	if o.port == "" {
+	switch {
+	case o.port != "":
+	case o.scheme == "https":
+		o.port = "443"
+	default:
 		o.port = "80"
 	}
 	return o, nil
@@ -130,7 +134,7 @@ func (b *Backend) resolve(ctx context.Context, o *origin) ([]place, error) {
 	ctx, stop := context.WithTimeout(ctx, lookupTimeout)
 	defer stop()
 	if o.scheme != "dns+srv" {
-		return b.addresses(ctx, o.host, o.name, o.port)
+		return b.addresses(ctx, o.scheme, o.host, o.name, o.port)
 	}
 	_, records, err := b.config.Resolver.LookupSRV(ctx, "", "", o.name)
 	if err != nil {
@@ -144,7 +148,7 @@ func (b *Backend) resolve(ctx context.Context, o *origin) ([]place, error) {
 		}
 		port := strconv.Itoa(int(r.Port))
 		host := net.JoinHostPort(target, port)
-		found, err := b.addresses(ctx, host, target, port)
+		found, err := b.addresses(ctx, "http", host, target, port)
 		if err != nil {
 			return nil, err
 		}
@@ -175,7 +179,7 @@ func lowest(records []*net.SRV) []*net.SRV {
 }
 
 // addresses are all IPv4 addresses of a name, or its IPv6 ones where it has no other: both would count a server with two twice.
-func (b *Backend) addresses(ctx context.Context, host, name, port string) ([]place, error) {
+func (b *Backend) addresses(ctx context.Context, scheme, host, name, port string) ([]place, error) {
 	found, err := b.config.Resolver.LookupNetIP(ctx, "ip", name)
 	if err != nil {
 		return nil, err
@@ -198,7 +202,7 @@ func (b *Backend) addresses(ctx context.Context, host, name, port string) ([]pla
 	var out []place
 	for _, a := range four {
 		at := net.JoinHostPort(a.String(), port)
-		out = append(out, place{"http://" + at, host, at})
+		out = append(out, place{scheme + "://" + at, host, at})
 	}
 	return out, nil
 }
@@ -208,3 +212,6 @@ func (b *Backend) Named() bool { return b.named() }
 
 // Address is where the endpoint is, as an IP address and port unless it is localhost.
 func (e *Endpoint) Address() string { return e.address }
+
+// hostname is a host without its port.
+func hostname(host string) string { return (&url.URL{Host: host}).Hostname() }

@@ -22,7 +22,9 @@ type Conn struct {
 	Reused bool // it has carried a request before
 
 	endpoint *Endpoint
-	raw      syscall.RawConn
+	raw      syscall.RawConn // nil where what arrives is no message yet (TLS), and in memory
+	below    syscall.RawConn // of the socket at the bottom; nil in memory
+	memory   *memory         // the other end, where that is a stream of HTTP/2; else nil
 	idledAt  metrics.Instant // when it was put back
 	streams  bool            // it is among the endpoint's streams; the owner's
 	// dismissed says that CutStreams has cut it.
@@ -64,19 +66,31 @@ func (e *Endpoint) Dial(ctx context.Context) (*Conn, error) {
 		p.open.Add(-1)
 		return nil, ErrBusy
 	}
+	if e.secure != nil || e.http2 != nil {
+		c, err := e.dialSecure(ctx)
+		if err != nil {
+			p.open.Add(-1)
+		}
+		return c, err
+	}
 	nc, err := p.dial.DialContext(ctx, "tcp", e.address)
 	if err != nil {
 		p.open.Add(-1)
 		return nil, err
 	}
 	c := &Conn{Sock: p.sweeper.Add(nc), endpoint: e}
+	c.raw, c.below = rawOf(nc), rawOf(nc)
+	return c, nil
+}
+
+// rawOf is the descriptor of a connection, where it has one.
+func rawOf(nc net.Conn) syscall.RawConn {
 	if sc, ok := nc.(syscall.Conn); ok {
-		if c.raw, err = sc.SyscallConn(); err != nil {
-			_ = c.Close()
-			return nil, err
+		if raw, err := sc.SyscallConn(); err == nil {
+			return raw
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // Raw lets the owner wait for bytes without a buffer; nil where that can't be done.
@@ -159,4 +173,13 @@ func closeAll(conns []*Conn) {
 	for _, c := range conns {
 		_ = c.Close()
 	}
+}
+
+// Silent says that nothing has arrived on an idle connection: no byte, no end.
+func (c *Conn) Silent() bool {
+	silent := false
+	if c.below == nil {
+		return c.memory != nil && c.memory.silent()
+	}
+	return c.below.Read(func(fd uintptr) bool { silent = sock.Silent(fd); return true }) == nil && silent
 }

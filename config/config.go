@@ -41,12 +41,41 @@ type Listener struct {
 	Name string
 	// Address is host:port, an empty host being every address of the machine; unique. Default ":8080".
 	Address string
-	// Protocols spoken. Default and so far only ["http1"].
+	// Protocols spoken: "http1", and HTTP/2 as "h2" with TLS, where the client chooses, or as "h2c" without, where it begins with that.
+	// Default ["http1"], with TLS ["http1", "h2"].
 	Protocols []string
+	// TLS is how clients are spoken to in secret. Default: not at all.
+	TLS *ListenerTLS
+	// RedirectToTLS answers 308 to https, on a plain listener. Default false.
+	RedirectToTLS bool
+	// ProxyProtocol says who passes connections on. Default: nobody.
+	ProxyProtocol ProxyProtocol
 	// TrustedProxies are the peers whose X-Forwarded-* is kept; everyone else's is replaced. Default: none.
 	TrustedProxies []netip.Prefix
 	// Limits bound what one client can take.
 	Limits Limits
+}
+
+// ListenerTLS is a listener's side of TLS.
+type ListenerTLS struct {
+	// Certificates, read anew when their files change. A client gets the one for the name it asks for; one that asks for none gets the
+	// first. Required.
+	Certificates []Certificate
+	// ClientCAFile holds the authorities, in PEM, of which every client must show a certificate; a path relative to the configuration's
+	// folder. Default: none is asked for.
+	ClientCAFile string
+	// MinVersion is "1.2" or "1.3". Default "1.2".
+	MinVersion string
+}
+
+// Certificate is a certificate, with what leads to its authority, and its key, both in PEM. Paths are relative to the configuration's
+// folder. Both are required.
+type Certificate struct{ CertFile, KeyFile string }
+
+// ProxyProtocol says who passes connections on and tells where they come from.
+type ProxyProtocol struct {
+	// From are the peers that must begin every connection with a PROXY header, version 1 or 2. Of others none is read.
+	From []netip.Prefix
 }
 
 // Limits bound what a client can take of a listener. Zero is unlimited in every field.

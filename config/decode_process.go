@@ -36,10 +36,42 @@ func (d *decoder) listener(v value, l *Listener) {
 	d.object(v, keys{
 		"name":           one(d, &l.Name, parseName),
 		"address":        one(d, &l.Address, parseAddress),
-		"protocols":      some(d, &l.Protocols, oneOf([]string{"http1"}, "h2", "h2c")),
+		"protocols":      some(d, &l.Protocols, oneOf([]string{"http1", "h2", "h2c"})),
+		"tls":            maybe(&l.TLS, ListenerTLS{MinVersion: "1.2"}, d.listenerTLS),
+		"redirectToTLS":  one(d, &l.RedirectToTLS, parseBool),
+		"proxyProtocol":  into(&l.ProxyProtocol, d.proxyProtocol),
 		"trustedProxies": list(d, &l.TrustedProxies, parsePrefix),
 		"limits":         into(&l.Limits, d.limits),
 	})
+	if l.TLS != nil && !d.has(v.path+".protocols") {
+		l.Protocols = []string{"http1", "h2"}
+	}
+}
+
+func (d *decoder) listenerTLS(v value, t *ListenerTLS) {
+	d.object(v, keys{
+		"certificates": listOf(d, &t.Certificates, zero[Certificate], d.certificate),
+		"clientCAFile": one(d, &t.ClientCAFile, parseText),
+		"minVersion":   one(d, &t.MinVersion, oneOf([]string{"1.2", "1.3"})),
+	})
+	d.required(v, "certificates", "like certificates: [{certFile: tls.crt, keyFile: tls.key}]")
+	if d.has(v.path+".certificates") && len(t.Certificates) == 0 && !d.broken(v.path+".certificates") {
+		d.errorf(v.path+".certificates", "the list is empty; write it like [{certFile: tls.crt, keyFile: tls.key}]")
+	}
+}
+
+func (d *decoder) certificate(v value, c *Certificate) {
+	d.object(v, keys{
+		"certFile": one(d, &c.CertFile, parseText),
+		"keyFile":  one(d, &c.KeyFile, parseText),
+	})
+	d.required(v, "certFile", "like certFile: tls.crt")
+	d.required(v, "keyFile", "like keyFile: tls.key")
+}
+
+func (d *decoder) proxyProtocol(v value, p *ProxyProtocol) {
+	d.object(v, keys{"from": list(d, &p.From, parsePrefix)})
+	d.required(v, "from", "like from: [10.0.0.0/8]")
 }
 
 func (d *decoder) limits(v value, l *Limits) {

@@ -62,8 +62,29 @@ func (d *decoder) backend(v value, b *Backend) {
 		"slowStart":     one(d, &b.SlowStart, parseDuration),
 		"timeouts":      into(&b.Timeouts, d.timeouts),
 		"connections":   into(&b.Connections, d.connections),
+		"tls":           maybe(&b.TLS, BackendTLS{}, d.backendTLS),
 	})
 	d.required(v, "endpoints", "like endpoints: [http://10.0.0.11:8080]")
+}
+
+func (d *decoder) backendTLS(v value, t *BackendTLS) {
+	d.object(v, keys{
+		"caFile":             one(d, &t.CAFile, parseText),
+		"serverName":         one(d, &t.ServerName, parseServerName),
+		"certFile":           one(d, &t.CertFile, parseText),
+		"keyFile":            one(d, &t.KeyFile, parseText),
+		"insecureSkipVerify": one(d, &t.InsecureSkipVerify, parseBool),
+	})
+	if (t.CertFile == "") != (t.KeyFile == "") && !d.broken(v.path) {
+		d.errorf(v.path, "has one of certFile and keyFile; write both or neither")
+	}
+}
+
+func parseServerName(s string) (string, error) {
+	if !isHost(s) {
+		return "", errors.New("is no host; write it like api.internal")
+	}
+	return s, nil
 }
 
 func (d *decoder) endpoints(v value, to *[]string) {
@@ -84,8 +105,11 @@ func canonical(endpoint string) string {
 	if strings.HasPrefix(e, "dns+srv:") {
 		return e
 	}
-	if strings.LastIndexByte(e, ':') > max(len("http:"), strings.LastIndexByte(e, ']')) {
+	if strings.LastIndexByte(e, ':') > max(len("https:"), strings.LastIndexByte(e, ']')) {
 		return e
+	}
+	if strings.HasPrefix(e, "https:") {
+		return e + ":443"
 	}
 	return e + ":80"
 }

@@ -14,15 +14,22 @@ const manual = "../docs/configuration.md"
 
 func TestEveryExampleOfTheReferenceLoads(t *testing.T) {
 	t.Parallel()
-	page := readText(t, manual)
+	for _, file := range []string{manual, "../docs/listeners.md"} {
+		loadExamples(t, file)
+	}
+}
+
+func loadExamples(t *testing.T, file string) {
+	t.Helper()
+	page := readText(t, file)
 	blocks := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$").FindAllStringSubmatchIndex(page, -1)
 	if len(blocks) == 0 {
-		t.Fatalf("%s has no yaml block", manual)
+		t.Fatalf("%s has no yaml block", file)
 	}
 	for _, b := range blocks {
 		// Empty lines before it make the findings name the page's own lines.
 		above := strings.Repeat("\n", strings.Count(page[:b[2]], "\n"))
-		if _, findings := Parse(manual, []byte(above+page[b[2]:b[3]]), home); findings.Err() != nil {
+		if _, findings := Parse(file, []byte(above+page[b[2]:b[3]]), home); findings.Err() != nil {
 			t.Error(findings.Err())
 		}
 	}

@@ -14,7 +14,9 @@ func (d *decoder) readLists(c *Config, folder string) {
 	for i := range c.Admin.Tokens {
 		join(&c.Admin.Tokens[i].File, folder)
 	}
+	d.readCertificates(c, folder)
 	for i := range c.Routes {
+		d.readBackendFiles(&c.Routes[i], i, folder)
 		for j := range c.Routes[i].Select {
 			beta := c.Routes[i].Select[j].Beta
 			if beta == nil || beta.UsersFile == "" {

@@ -77,8 +77,8 @@ const (
 type Backend struct {
 	// Name is unique in the route.
 	Name string
-	// Endpoints are addresses http://host or http://host:port, or dns+srv://name. A name stands for all its addresses and is looked up
-	// again and again. At least one.
+	// Endpoints are addresses http://host or http://host:port, or dns+srv://name; https negotiates HTTP/2 or HTTP/1.1, h2c is HTTP/2
+	// without TLS. A name stands for all its addresses and is looked up again and again. At least one.
 	Endpoints []string
 	// Version is text, kept as written (1.10 is not 1.1). Required in both roles of a rollout. Default "".
 	Version string
@@ -95,6 +95,20 @@ type Backend struct {
 	Timeouts Timeouts
 	// Connections to the endpoints.
 	Connections Connections
+	// TLS of https endpoints; nil is the system's authorities, and the endpoint's own name. Default nil.
+	TLS *BackendTLS
+}
+
+// BackendTLS is how the endpoints prove who they are, and the proxy to them. Paths are relative to the configuration's folder.
+type BackendTLS struct {
+	// CAFile holds the authorities, in PEM, in place of the system's. Default: the system's.
+	CAFile string
+	// ServerName is what the certificate has to be for, and is asked for by SNI. Default: the endpoint's host.
+	ServerName string
+	// CertFile and KeyFile are what the proxy shows. Default: nothing.
+	CertFile, KeyFile string
+	// InsecureSkipVerify takes any certificate. Default false.
+	InsecureSkipVerify bool
 }
 
 // HealthCheck asks each endpoint regularly.

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // rules checks what is about more than one key. It runs on what could be read, also after errors, so that all mistakes are
@@ -60,9 +61,22 @@ func (d *decoder) listenerRules(c *Config) {
 			d.errorf(path+".address", "%s is the address of listeners[%d] too; give it another", quote(l.Address), j)
 		}
 		addresses[l.Address] = i
+		d.protocolRules(&c.Listeners[i], path)
 	}
 	if i, twice := addresses[c.Admin.Address]; twice && !hasPortZero(c.Admin.Address) {
 		d.errorf("admin.address", "%s is the address of listeners[%d] too; the operators' port is one of its own", quote(c.Admin.Address), i)
+	}
+}
+
+// protocolRules checks that what is spoken goes with TLS, or with its absence.
+func (d *decoder) protocolRules(l *Listener, path string) {
+	switch {
+	case l.TLS == nil && slices.Contains(l.Protocols, "h2"):
+		d.errorf(path+".protocols", `"h2" is agreed on in a TLS handshake, so it needs tls; without, write "h2c"`)
+	case l.TLS != nil && slices.Contains(l.Protocols, "h2c"):
+		d.errorf(path+".protocols", `"h2c" is HTTP/2 without TLS; with tls, write "h2"`)
+	case l.TLS != nil && l.RedirectToTLS:
+		d.errorf(path+".redirectToTLS", "is for a plain listener, this one has tls; remove the key")
 	}
 }
 
@@ -71,6 +85,12 @@ func hasPortZero(address string) bool { return len(address) > 1 && address[len(a
 func (d *decoder) routeRules(c *Config, r *Route, path string) {
 	for i := range r.Match {
 		d.conditionRules(c, &r.Match[i], fmt.Sprintf("%s.match[%d]", path, i))
+	}
+	for _, b := range r.Backends {
+		at := path + ".backends." + b.Name
+		if b.TLS != nil && !slices.ContainsFunc(b.Endpoints, func(e string) bool { return strings.HasPrefix(e, "https://") }) && !d.broken(at) {
+			d.errorf(at+".tls", "is for endpoints of https, and there is none")
+		}
 	}
 	if r.Rollout != nil {
 		d.rolloutRules(r, path)

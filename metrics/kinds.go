@@ -87,11 +87,14 @@ const (
 	ClientTooLarge                              // head or body over the limit
 	ClientUnsupported                           // correct, but not offered here
 	ClientTooManyConnections                    // a connection over the limit
+	ClientProxyProtocol                         // no PROXY header, or a malformed one, where there has to be one
+	ClientTLS                                   // a handshake that failed
 	NumClientErrors
 )
 
 var clientNames = [NumClientErrors]string{
-	"bad-request", "header-timeout", "body-timeout", "aborted", "too-large", "unsupported", "too-many-connections",
+	"bad-request", "header-timeout", "body-timeout", "aborted", "too-large", "unsupported", "too-many-connections", "proxy-protocol",
+	"tls",
 }
 
 // String is the kind as a label.

@@ -55,7 +55,7 @@ func TestASlowReaderCausesNoErrorOfTheBackend(t *testing.T) {
 	answer := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", size, strings.Repeat("x", size))
 	for name, o := range map[string]benchOptions{
 		"beyond the backend's idle time": {timeouts: backend.Timeouts{Idle: 300 * time.Millisecond}},
-		"beyond the first byte's time":   {timeouts: backend.Timeouts{FirstByte: 300 * time.Millisecond}},
+		"beyond the first byte's time":   {timeouts: backend.Timeouts{FirstByte: time.Second}},
 		"beyond the route's timeout":     {timeout: 400 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestASlowReaderCausesNoErrorOfTheBackend(t *testing.T) {
 			c, r := b.dial()
 			_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 			head(r)
-			time.Sleep(1200 * time.Millisecond)
+			time.Sleep(1500 * time.Millisecond)
 			n, err := io.Copy(io.Discard, r)
 			if o.timeout == 0 && (n != size || err != nil) {
 				t.Errorf("got %d bytes, %v; want %d", n, err, size)

@@ -12,6 +12,9 @@ import (
 func (x *exchange) carry() bool {
 	b := x.route.Backends[x.choice.Backend]
 	x.deadline = after(x.start, x.route.Timeout)
+	if x.call = x.client.stream != nil && x.head.calls(); x.call {
+		x.deadline = 0
+	}
 	x.up.timeouts, x.up.deadline = b.Timeouts(), x.deadline
 	x.arrival = x.meter().Begin(x.start, x.choice.Cohort, x.client.shard)
 	e := b.Choose(backend.Ask{Draw: x.draw.Lo, Key: x.choice.Key})
@@ -122,7 +125,7 @@ func (x *exchange) passInterim() error {
 
 // fail answers in place of the backend.
 func (x *exchange) fail(f *failure) bool {
-	if f == failGone {
+	if f == failGone || x.up.watch.ended() {
 		return x.clientGone(0)
 	}
 	x.request.stop()

@@ -18,7 +18,10 @@ type client struct {
 	server   *Server
 	listener *Listener
 	sock     *sock.Sock
-	tcp      *net.TCPConn // nil when it is something else
+	tcp      *net.TCPConn // at the bottom; nil when it is something else
+	tls      bool
+	stream   Stream // of HTTP/2, for one request; nil for a connection
+	proto    string // http or https
 	in       inbound
 	peer     netip.Addr
 	peerText string
@@ -49,11 +52,13 @@ const (
 
 func newClient(s *Server, l *Listener, nc net.Conn) *client {
 	c := &client{server: s, listener: l, sock: s.Sweeper.Add(nc), peer: peerOf(nc), shard: s.next.Add(1), last: metrics.Now()}
-	c.peerText = c.peer.String()
+	c.peerText, c.proto = c.peer.String(), "http"
 	var raw syscall.RawConn
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		c.tcp = tcp
 		raw, _ = tcp.SyscallConn()
+	} else {
+		c.wrapped(nc)
 	}
 	c.in.bind()
 	c.in.open(c.sock, raw)
@@ -104,7 +109,7 @@ func (c *client) serveOne() {
 			c.over = true
 			return
 		}
-		err := c.in.await()
+		err := c.in.fillFirst()
 		if woken := c.awake(); err != nil {
 			c.over = !woken || c.server.draining.Load()
 			return
@@ -216,7 +221,7 @@ const (
 // linger says that nothing more is coming and reads on for a while: closing a socket with unread bytes resets it, and a reset can
 // destroy the answer before the client has read it.
 func (c *client) linger() {
-	if c.tcp == nil || c.tcp.CloseWrite() != nil || !c.sock.Expire(after(metrics.Now(), lingerTime)) {
+	if c.tcp == nil || c.closeWrite() != nil || !c.sock.Expire(after(metrics.Now(), lingerTime)) {
 		return
 	}
 	for n := 0; n < lingerBytes; {
@@ -232,6 +237,9 @@ func (c *client) linger() {
 func (c *client) reset() {
 	if c.tcp != nil {
 		_ = c.tcp.SetLinger(0)
+	}
+	if c.tls {
+		_ = c.tcp.Close() // before the alert that says that all is well
 	}
 }
 

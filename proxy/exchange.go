@@ -56,6 +56,8 @@ type exchange struct {
 	begun bool
 	// parting says that the connection ends, and the client may still be sending.
 	parting bool
+	// call says that the request is a gRPC call, callFailed that its status speaks against the backend.
+	call, callFailed bool
 }
 
 var exchanges = sync.Pool{New: func() any {
@@ -68,7 +70,7 @@ var exchanges = sync.Pool{New: func() any {
 func newExchange(c *client) *exchange {
 	x := exchanges.Get().(*exchange)
 	x.client, x.front = c, c.listener.front.Load()
-	x.begun, x.parting, x.route, x.id, x.cookie = false, false, nil, x.id[:0], x.cookie[:0]
+	x.call, x.begun, x.parting, x.route, x.id, x.cookie = false, false, false, nil, x.id[:0], x.cookie[:0]
 	x.toHEAD, x.method, x.arrival = false, 0, metrics.Arrival{}
 	x.endpoint = nil
 	x.scanned, x.refused, x.choice = false, nil, selector.Choice{Backend: unchosen}
@@ -92,6 +94,9 @@ func (x *exchange) run() bool {
 		return false // too late: nobody could be answered
 	}
 	x.begin()
+	if to := x.front.ToTLS; to != nil && to.applies(x) {
+		return x.redirect(to)
+	}
 	if x.route = x.table.Match(&x.view); x.route == nil {
 		return x.own(404, "no route takes this request")
 	}
@@ -165,7 +170,7 @@ func (x *exchange) begin() {
 		v.client = forwardedClient(&x.head, c.peer, x.front.TrustedProxies)
 	}
 	v.settle()
-	w.client, w.proto, w.identity, w.believed = c.peerText, "http", x.table.Identity, v.believed
+	w.client, w.proto, w.identity, w.believed = c.peerText, c.proto, x.table.Identity, v.believed
 	x.nameRequest()
 	w.requestID = x.id
 }
@@ -250,10 +255,15 @@ func (x *exchange) malformed(err error) bool {
 func (x *exchange) own(status int, reason string) bool {
 	keep := !x.head.close && x.request.over(&x.head) && !x.client.server.retiring.Load()
 	p := page{status: status, reason: reason, requestID: x.id, persistence: x.persistence(keep), head: x.toHEAD, json: x.head.json}
+	return x.say(&p, keep)
+}
+
+// say gives a page to the client.
+func (x *exchange) say(p *page, keep bool) bool {
 	x.out = p.append(x.out[:0])
 	x.begun = true
 	err := x.give(x.out)
-	x.done(status)
+	x.done(p.status)
 	if !keep && err == nil {
 		x.parting = true
 	}

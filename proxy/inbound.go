@@ -45,6 +45,8 @@ type inbound struct {
 	lo, hi int
 	// full says that the last tryRead filled the buffer: there may be more, and no wake-up will tell.
 	full bool
+	// first is read alone where a connection is waited for without a poller.
+	first [1]byte
 	// err is what arrived met.
 	err error
 }
@@ -77,6 +79,19 @@ func (in *inbound) await() error {
 		return err
 	}
 	return in.err
+}
+
+// fillFirst waits for the first byte without a buffer, and then reads what came with it.
+func (in *inbound) fillFirst() error {
+	in.release()
+	n, err := in.sock.Read(in.first[:])
+	if n == 0 {
+		return err
+	}
+	in.take()
+	in.buf[in.hi] = in.first[0]
+	in.hi++
+	return nil
 }
 
 // arrived is what the poller calls: at once, and then whenever something may have arrived. It reads at the first call too, because

@@ -31,7 +31,7 @@ func (u *upstream) waitsOn() bool {
 	if u.x.request.pumping || !u.conn.WasCut() || u.due != 0 && now >= u.due || u.x.client.server.forced.Load() {
 		return false
 	}
-	if u.left = u.x.client.left(); u.left {
+	if u.left = u.x.client.left() || u.watch.ended(); u.left {
 		return false
 	}
 	u.conn.Revive(sooner(u.due, after(now, lookAfter)))

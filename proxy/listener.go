@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sluice/listener"
 )
 
 // Front is what the configuration says of a listener.
@@ -15,7 +17,18 @@ type Front struct {
 	// TrustedProxies are the peers whose X-Forwarded-* is kept.
 	TrustedProxies []netip.Prefix
 	Limits         Limits
+	// TLS is nil on a plain listener.
+	TLS *listener.TLS
+	// HTTP2 is spoken beside HTTP/1, by ALPN with TLS, and by prior knowledge without; OnlyHTTP2 is spoken instead of it.
+	HTTP2, OnlyHTTP2 bool
+	// ProxyFrom are the peers that have to begin a connection with a PROXY header.
+	ProxyFrom []netip.Prefix
+	// ToTLS sends clients to https; nil carries their requests.
+	ToTLS *Redirect
 }
+
+// plain says that a connection is one of HTTP/1 from its first byte on.
+func (f *Front) plain() bool { return f.TLS == nil && !f.HTTP2 && len(f.ProxyFrom) == 0 }
 
 // Limits bound what one client, and all of them, can take. Zero is no limit.
 type Limits struct {
@@ -36,6 +49,9 @@ type Listener struct {
 	open  int
 	perIP map[netip.Addr]int // an entry for each address that has a connection
 }
+
+// Front is what is in force.
+func (l *Listener) Front() *Front { return l.front.Load() }
 
 // NewListener gives the socket its settings.
 func NewListener(l net.Listener, f Front) *Listener {

@@ -15,6 +15,7 @@ type page struct {
 	persistence string // the whole Connection line, or ""
 	head        bool   // the answer to a HEAD: no body
 	json        bool   // the client asks for JSON: RFC 9457 instead of text
+	location    []byte // of a redirect; nil is none
 }
 
 // append writes the page. No cache may keep it: what went wrong for one client is not the answer for the next.
@@ -30,6 +31,9 @@ func (p *page) append(dst []byte) []byte {
 	dst = append(append(strconv.AppendInt(dst, int64(len(body)), 10), "\r\n"...), p.persistence...)
 	if len(p.requestID) > 0 {
 		dst = append(append(append(dst, "X-Request-Id: "...), p.requestID...), "\r\n"...)
+	}
+	if p.location != nil {
+		dst = append(append(append(dst, "Location: "...), p.location...), "\r\n"...)
 	}
 	dst = append(dst, "\r\n"...)
 	if p.head {

@@ -20,7 +20,10 @@ func (x *exchange) pass(e *backend.Endpoint) bool {
 		asChunks, keep = false, false // it ends with the connection
 	}
 	x.request.answering.Store(true)
-	if x.eventStream() {
+	if x.call {
+		x.noteCall()
+	}
+	if x.call || x.eventStream() {
 		x.deadline, x.up.deadline = 0, 0
 		e.Stream(x.up.conn, x.client.sock)
 	}
@@ -39,9 +42,12 @@ func (x *exchange) pass(e *backend.Endpoint) bool {
 	default:
 		return x.truncated(status)
 	}
+	if x.call {
+		x.endCall()
+	}
 	whole := x.request.finish()
 	now := metrics.Now()
-	x.judge(metrics.Outcome{At: now, Failed: status >= 500})
+	x.judge(metrics.Outcome{At: now, Failed: x.failed(status)})
 	x.meter().Answer(x.method, status, now.Sub(x.start), x.client.shard)
 	x.client.last = now
 	x.giveBack(e, now, whole && !closing && len(x.up.in.unread()) == 0)
@@ -58,6 +64,7 @@ func (x *exchange) giveBack(e *backend.Endpoint, now metrics.Instant, sound bool
 		return
 	}
 	x.up.in.release()
+	x.up.watch.over(nil)
 	e.Put(x.up.conn, now)
 	x.up.conn = nil
 }
@@ -99,8 +106,11 @@ func (x *exchange) relay(asChunks bool) error {
 
 // more waits for the next bytes of the answer, and gives the client time for them too.
 func (x *exchange) more() error {
-	now := metrics.Now()
-	if !x.up.expire(now, x.up.timeouts.Idle) {
+	now, patience := metrics.Now(), x.up.timeouts.Idle
+	if x.call && !x.request.complete.Load() {
+		patience = 0 // a caller who has more to say may have nothing to hear
+	}
+	if !x.up.expire(now, patience) {
 		return os.ErrDeadlineExceeded
 	}
 	return x.up.in.fill()
@@ -177,6 +187,9 @@ func (x *exchange) clientGone(status int) bool {
 func (x *exchange) truncated(status int) bool {
 	if !x.begun {
 		return x.fail(failMalformed)
+	}
+	if x.up.watch.ended() {
+		return x.clientGone(status)
 	}
 	timeout := x.up.conn.WasCut() // before stop, which cuts
 	x.request.stop()

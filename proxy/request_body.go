@@ -192,6 +192,9 @@ func (r *requestBody) receive(now metrics.Instant, allowance time.Duration) erro
 	if r.x.front.Limits.BodyRate == 0 {
 		allowance = r.x.front.Limits.IdleTimeout
 	}
+	if r.x.call { // which may say nothing for as long as it likes
+		allowance = 0
+	}
 	if r.x.head.expect && r.sent == 0 { // who waits for the 100 waits for the backend
 		if first := r.x.up.timeouts.FirstByte; first == 0 {
 			allowance = 0

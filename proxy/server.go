@@ -26,9 +26,23 @@ type Config struct {
 	Sweeper *sock.Sweeper
 	// Panicked is told of a bug that a request met, with the stack. The request is answered with 502.
 	Panicked func(value any, stack []byte)
+	// Refused is told why a connection came to nothing before its first request; nil is nobody.
+	Refused func(listener string, err error)
 }
 
-// Server carries HTTP/1 requests from listeners to backends.
+// HTTP2 is who speaks HTTP/2: proxy/h2.
+type HTTP2 interface {
+	// Serve takes a connection over, at the beginning of the preface (RFC 9113, section 3.4). Each request goes to Server.Exchange; the
+	// connection's end to Listener.Leave.
+	Serve(l *Listener, c net.Conn)
+	// Shutdown tells the clients that no further request is taken, and returns when their connections have ended, or at ctx's end.
+	Shutdown(ctx context.Context)
+}
+
+// SpeakHTTP2 gives connections of HTTP/2 to h, before Serve.
+func (s *Server) SpeakHTTP2(h HTTP2) { s.http2 = h }
+
+// Server carries requests from listeners to backends.
 type Server struct {
 	Config
 	next     atomic.Uint32 // connection numbers, for the meters' shards
@@ -36,13 +50,19 @@ type Server struct {
 	draining atomic.Bool   // and no further request is waited for
 	forced   atomic.Bool   // what is under way is cut: nobody is to blame for that
 
-	mu      sync.Mutex
-	clients map[*client]struct{}
-	ended   []chan struct{} // closed when there is no client left
+	// http2 takes connections on which HTTP/2 is spoken; set before Serve.
+	http2 HTTP2
+
+	mu       sync.Mutex
+	clients  map[*client]struct{}
+	arriving map[net.Conn]struct{} // of which it is not known yet what will be spoken
+	ended    []chan struct{}       // closed when there is no client left
 }
 
 // New makes a server. It carries nothing before Serve.
-func New(c Config) *Server { return &Server{Config: c, clients: map[*client]struct{}{}} }
+func New(c Config) *Server {
+	return &Server{Config: c, clients: map[*client]struct{}{}, arriving: map[net.Conn]struct{}{}}
+}
 
 // Serve takes connections from l until it is closed, and then returns nil.
 func (s *Server) Serve(l *Listener) error {
@@ -57,6 +77,10 @@ func (s *Server) Serve(l *Listener) error {
 			continue
 		}
 		wait = time.Millisecond
+		if !l.front.Load().plain() {
+			go s.receive(l, nc)
+			continue
+		}
 		if !l.admit(peerOf(nc)) {
 			s.Process.ClientError(metrics.ClientTooManyConnections)
 			_ = nc.Close()
@@ -99,7 +123,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 // gone takes a connection that has ended out of the books.
 func (s *Server) gone(c *client) {
-	c.listener.leave(c.peer)
+	if c.stream == nil {
+		c.listener.leave(c.peer)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if delete(s.clients, c); len(s.clients) > 0 {
@@ -133,7 +159,16 @@ func (s *Server) Retire() { s.retiring.Store(true) }
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Retire()
 	s.draining.Store(true)
+	s.turnAway()
 	s.each((*client).nudge)
+	others := make(chan struct{})
+	go func() {
+		defer close(others)
+		if s.http2 != nil {
+			s.http2.Shutdown(ctx)
+		}
+	}()
+	defer func() { <-others }()
 	done := s.empty()
 	select {
 	case <-done:
@@ -173,7 +208,7 @@ func (s *Server) caught(then func()) {
 
 // peerOf is the address at the other end; invalid when it is no IP address.
 func peerOf(c net.Conn) netip.Addr {
-	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok && a != nil {
 		return a.AddrPort().Addr().Unmap()
 	}
 	return netip.Addr{}

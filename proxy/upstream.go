@@ -19,6 +19,7 @@ type upstream struct {
 	timeouts backend.Timeouts
 	deadline metrics.Instant // of the whole request; 0 is none
 	due      metrics.Instant // of the answer's head; 0 is never
+	watch    *watch          // over the client, for a request of HTTP/2
 	spoke    bool            // a head, perhaps an interim one, has come over conn
 	x        *exchange       // whose side it is
 	left     bool            // its client has gone away
@@ -63,7 +64,7 @@ func (u *upstream) bind(x *exchange) {
 	u.try = u.trySend
 }
 
-func (u *upstream) reset() { u.conn = nil }
+func (u *upstream) reset() { u.conn, u.watch = nil, nil }
 
 // connect takes an idle connection, or opens one: always, where fresh says so.
 func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool) *failure {
@@ -77,9 +78,17 @@ func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool)
 	}
 	if err == nil {
 		u.in.open(u.conn.Sock, u.conn.Raw())
+		if !u.watch.over(u.conn.Sock) {
+			return failGone
+		}
 		return nil
 	}
 	u.conn = nil
+	return unconnected(err)
+}
+
+// unconnected is why there is no connection.
+func unconnected(err error) *failure {
 	var ne net.Error
 	switch {
 	case errors.Is(err, backend.ErrBusy):
@@ -95,6 +104,9 @@ func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool)
 // send writes p, on a connection that was idle only if nothing has arrived on it: what lies there is the answer to nobody's request.
 // stale says that something has. With stay it also waits for the first bytes of the answer; err is then why there are none.
 func (u *upstream) send(p []byte, stay bool) (stale bool, err error) {
+	if u.in.raw == nil {
+		return u.sendPlain(p, stay)
+	}
 	u.unsent, u.stay, u.asked, u.stale, u.err = p, stay, false, false, nil
 	for {
 		err := u.in.raw.Read(u.try)
@@ -115,6 +127,24 @@ func (u *upstream) send(p []byte, stay bool) (stale bool, err error) {
 	}
 	u.unsent = nil
 	return false, u.err
+}
+
+// sendPlain is send where there is no poller to stay in: a connection of TLS, or in memory.
+func (u *upstream) sendPlain(p []byte, stay bool) (stale bool, err error) {
+	if u.conn.Reused && !u.conn.Silent() {
+		return true, nil
+	}
+	u.expireAt(u.due)
+	_, err = u.conn.Write(p)
+	if !stay {
+		return false, err
+	}
+	u.expireAt(sooner(u.due, after(metrics.Now(), lookAfter)))
+	for { // also after a failed write: it may have answered and closed
+		if err = u.in.await(); err == nil || !u.waitsOn() {
+			return false, err
+		}
+	}
 }
 
 // trySend is what the poller calls: at once, to look and to write, and then when something may have arrived. All that arrives after the
@@ -204,6 +234,7 @@ func (u *upstream) silence() *failure {
 // discard closes the connection: its state is in doubt.
 func (u *upstream) discard() {
 	if u.conn != nil {
+		u.watch.over(nil)
 		_ = u.conn.Close()
 		u.conn = nil
 	}

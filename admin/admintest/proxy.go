@@ -25,6 +25,7 @@ type Proxy struct {
 	ExplainErr, ReloadErr error
 	NextReload            admin.Reloaded
 	Counted               admin.Reloads
+	TLS                   admin.Certificates
 	// Configured is the configuration in force.
 	Configured admin.Document
 
@@ -62,6 +63,7 @@ func New() (*Proxy, *Controller) {
 		Explained:  admin.Explanation{Route: "checkout", Backend: "canary", Reason: "beta", Detail: "user-1 is in the beta list"},
 		NextReload: admin.Reloaded{Generation: 13},
 		Configured: Document{AsJSON: `{"version":1}`, AsYAML: "version: 1\n"},
+		TLS:        admin.Certificates{Expiries: []admin.Expiry{{Listener: "web", File: "tls.crt", NotAfter: At}}, Taken: 2, Refused: 1},
 		Counted:    admin.Reloads{Succeeded: 2, Failed: 1, LastSuccess: At},
 	}
 	return p, c
@@ -171,6 +173,9 @@ func (d Document) YAML() ([]byte, error) { return []byte(d.AsYAML), nil }
 
 // Reload implements admin.Proxy.
 func (p *Proxy) Reload(context.Context) (admin.Reloaded, error) { return p.NextReload, p.ReloadErr }
+
+// Certificates implements admin.Proxy.
+func (p *Proxy) Certificates() admin.Certificates { return p.TLS }
 
 // Reloads implements admin.Proxy.
 func (p *Proxy) Reloads() admin.Reloads { return p.Counted }

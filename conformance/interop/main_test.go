@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"sluice/internal/testkit"
 )
@@ -35,4 +37,44 @@ func before(t *testing.T, origin, limits string) *testkit.Proxy {
 	p.Run(t)
 	p.AwaitReady(t)
 	return p
+}
+
+// peer is the path of a program of tools/peers.
+func peer(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("../../.bin/peers", name))
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err == nil {
+		return path
+	}
+	message := fmt.Sprintf("%s is missing: `make needs` builds it", path)
+	if os.Getenv("CI") == "true" {
+		t.Fatal(message)
+	}
+	t.Skip(message)
+	return ""
+}
+
+// edge is a proxy with a plain listener that takes both versions of HTTP, and one with TLS.
+type edge struct {
+	*testkit.Proxy
+	// Secure is the address of the listener with TLS.
+	Secure string
+	// Authority has signed its certificate.
+	Authority *testkit.Authority
+}
+
+// newEdge starts one with these routes, which are lines of YAML.
+func newEdge(t *testing.T, routes string) *edge {
+	t.Helper()
+	e := &edge{Proxy: testkit.Prepare(t, ""), Secure: testkit.FreeAddress(t), Authority: testkit.NewAuthority(t)}
+	c := e.Authority.Issue(t, "server", time.Now().Add(time.Hour), "127.0.0.1", "localhost")
+	e.WriteWhole(t, fmt.Sprintf("version: 1\nlisteners:\n  - {name: web, address: %q, protocols: [http1, h2c]}\n"+
+		"  - {name: secure, address: %q, tls: {certificates: [{certFile: %q, keyFile: %q}]}}\nadmin: {address: %q}\nstate: {dir: %q}\nroutes:\n%s",
+		e.Web, e.Secure, c.CertFile, c.KeyFile, e.Admin, e.StateDir, routes))
+	e.Run(t)
+	e.AwaitReady(t)
+	return e
 }

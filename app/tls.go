@@ -1,0 +1,158 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sluice/admin"
+	"sluice/config"
+	"sluice/listener"
+)
+
+// securedListener is a listener's TLS, which follows its files.
+type securedListener struct {
+	*listener.TLS
+	name      string
+	config    config.ListenerTLS
+	protocols []string
+	stop      context.CancelFunc // nil until adopt
+}
+
+// secured are the listeners with TLS, by address. A reload keeps those whose configuration stays, and makes them look at their files.
+type secured map[string]*securedListener
+
+// plan makes what a configuration has and is not there yet. Nothing is started; report is told of files that change.
+func (s secured) plan(cfg *config.Config, report func(listener string, err error)) (secured, error) {
+	next := secured{}
+	for i := range cfg.Listeners {
+		c := &cfg.Listeners[i]
+		if c.TLS == nil {
+			continue
+		}
+		if old := s[c.Address]; old != nil && reflect.DeepEqual(old.config, *c.TLS) && reflect.DeepEqual(old.protocols, c.Protocols) && old.name == c.Name {
+			old.Look()
+			next[c.Address] = old
+			continue
+		}
+		t, err := listener.New(tlsOptions(c), func(err error) { report(c.Name, err) })
+		if err != nil {
+			return nil, fmt.Errorf("listener %q: %w", c.Name, err)
+		}
+		next[c.Address] = &securedListener{TLS: t, name: c.Name, config: *c.TLS, protocols: c.Protocols}
+	}
+	return next, nil
+}
+
+// adopt starts what plan has made, and ends what is no longer there.
+func (s secured) adopt(old secured) {
+	for address, t := range old {
+		if s[address] != t {
+			t.stop()
+		}
+	}
+	for _, t := range s {
+		if t.stop == nil {
+			var ctx context.Context
+			ctx, t.stop = context.WithCancel(context.Background())
+			go func() { _ = t.Run(ctx) }()
+		}
+	}
+}
+
+func tlsOptions(c *config.Listener) listener.Options {
+	o := listener.Options{ClientCAFile: c.TLS.ClientCAFile, MinVersion: tls.VersionTLS12}
+	if c.TLS.MinVersion == "1.3" {
+		o.MinVersion = tls.VersionTLS13
+	}
+	for _, p := range c.TLS.Certificates {
+		o.Certificates = append(o.Certificates, listener.Pair{CertFile: p.CertFile, KeyFile: p.KeyFile})
+	}
+	for _, p := range []struct{ name, alpn string }{{"h2", "h2"}, {"http1", "http/1.1"}} {
+		for _, spoken := range c.Protocols {
+			if spoken == p.name {
+				o.Protocols = append(o.Protocols, p.alpn)
+			}
+		}
+	}
+	return o
+}
+
+// clientTLS is how a backend's endpoints are asked to prove who they are; nil where nothing is said.
+func clientTLS(c *config.BackendTLS) (*tls.Config, error) {
+	if c == nil {
+		return nil, nil
+	}
+	out := &tls.Config{ServerName: c.ServerName, InsecureSkipVerify: c.InsecureSkipVerify, MinVersion: tls.VersionTLS12}
+	var err error
+	if c.CAFile != "" {
+		if out.RootCAs, err = listener.ReadAuthorities(c.CAFile); err != nil {
+			return nil, err
+		}
+	}
+	if c.CertFile != "" {
+		pair, err := listener.ReadPair(listener.Pair{CertFile: c.CertFile, KeyFile: c.KeyFile}, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		out.Certificates = []tls.Certificate{*pair}
+	}
+	return out, nil
+}
+
+// certificateChanged logs what became of changed files.
+func (a *App) certificateChanged(name string, err error) {
+	if err != nil {
+		a.certificates.refused.Add(1)
+		a.Log.Error(err.Error(), zap.String("listener", name))
+		return
+	}
+	a.certificates.taken.Add(1)
+	a.Log.Info("changed certificates are in force", zap.String("listener", name))
+}
+
+// certificates is what others see of the listeners' TLS.
+type certificates struct {
+	secured        atomic.Pointer[secured]
+	taken, refused atomic.Uint64
+}
+
+// Certificates are those in force, and what became of changed ones.
+func (a *App) Certificates() admin.Certificates {
+	out := admin.Certificates{Taken: a.certificates.taken.Load(), Refused: a.certificates.refused.Load()}
+	if s := a.certificates.secured.Load(); s != nil {
+		for _, t := range *s {
+			for _, e := range t.Expiries() {
+				out.Expiries = append(out.Expiries, admin.Expiry{Listener: t.name, File: e.File, NotAfter: e.NotAfter})
+			}
+		}
+	}
+	return out
+}
+
+// refusedEvery is how often a connection that came to nothing is logged; every one is counted.
+const refusedEvery = time.Second
+
+// refused logs why connections came to nothing: anyone can make them, so not each.
+func (a *App) refused() func(listener string, err error) {
+	var mu sync.Mutex
+	var last time.Time
+	silent := 0
+	return func(name string, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		now := time.Now()
+		if now.Sub(last) < refusedEvery {
+			silent++
+			return
+		}
+		a.Log.Warn("a connection came to nothing", zap.String("listener", name), zap.Error(err), zap.Int("others since the last line", silent))
+		last, silent = now, 0
+	}
+}
