@@ -25,7 +25,7 @@ func (u *upstream) expectAnswer(now metrics.Instant, whole bool) {
 }
 
 // waitsOn says, when waiting for the answer has failed, that it was for a look after the client, who is there: then the wait goes on.
-// While a pump runs the expiry is the pump's, and the client is what that reads from.
+// While a pump runs the expiry is the pump's, and so is the client.
 func (u *upstream) waitsOn() bool {
 	now := metrics.Now()
 	if u.x.request.pumping || !u.conn.WasCut() || u.due != 0 && now >= u.due || u.x.client.server.forced.Load() {
@@ -49,6 +49,27 @@ func (u *upstream) looked() {
 func (u *upstream) expireAt(at metrics.Instant) {
 	if !u.conn.Expire(at) {
 		u.conn.Revive(at)
+	}
+}
+
+// stayWithClient is what the pump does when the body is through, until the exchange has had enough of it: it looks after the client.
+func (r *requestBody) stayWithClient() {
+	if r.looks == nil {
+		r.looks = time.NewTimer(lookAfter)
+	}
+	defer r.looks.Stop()
+	for {
+		r.looks.Reset(lookAfter)
+		select {
+		case <-r.enough:
+			return
+		case <-r.looks.C:
+		}
+		if r.x.client.left() {
+			_ = r.blame(errBodyAborted, metrics.ClientAborted)
+			r.x.up.conn.Cut() // wakes who waits for the answer
+			return
+		}
 	}
 }
 

@@ -12,9 +12,10 @@ import (
 type requestBody struct {
 	body body
 	sent int64 // content so far
-	// pumping says that the pump was started; ended has one token when it has ended.
-	pumping bool
-	ended   chan struct{}
+	// pumping says that the pump was started; ended has one token when it has ended, enough has one when it should.
+	pumping       bool
+	ended, enough chan struct{}
+	looks         *time.Timer // of the pump, reused
 	// complete says that the client has brought everything: its next bytes are another request.
 	complete atomic.Bool
 	// stopping says that nobody waits for the rest, answering that an answer has begun: the backend's expiry is then the answer's.
@@ -47,7 +48,7 @@ var (
 )
 
 func (r *requestBody) bind() {
-	r.ended = make(chan struct{}, 1)
+	r.ended, r.enough = make(chan struct{}, 1), make(chan struct{}, 1)
 	r.run = r.pump
 }
 
@@ -169,6 +170,7 @@ func (r *requestBody) pump() {
 		r.backendExpires(0)
 	}
 	r.backendExpires(sooner(after(metrics.Now(), x.up.timeouts.FirstByte), r.deadline))
+	r.stayWithClient()
 }
 
 // backendExpires sets the backend's time, unless it answers already.
@@ -254,7 +256,12 @@ func (r *requestBody) stop() {
 }
 
 func (r *requestBody) join() {
+	r.enough <- struct{}{}
 	<-r.ended
+	select {
+	case <-r.enough: // it had ended by itself
+	default:
+	}
 	r.pumping = false
 	if !r.x.client.sock.WasCut() {
 		_ = r.x.client.sock.SetReadDeadline(time.Time{})
