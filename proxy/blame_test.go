@@ -56,7 +56,7 @@ func TestASlowReaderCausesNoErrorOfTheBackend(t *testing.T) {
 	for name, o := range map[string]benchOptions{
 		"beyond the backend's idle time": {timeouts: backend.Timeouts{Idle: 300 * time.Millisecond}},
 		"beyond the first byte's time":   {timeouts: backend.Timeouts{FirstByte: time.Second}},
-		"beyond the route's timeout":     {timeout: 400 * time.Millisecond},
+		"beyond the route's timeout":     {timeout: time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

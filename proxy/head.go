@@ -50,12 +50,10 @@ func (h *requestHead) scan(p []byte, limit headLimits) (int, error) {
 			return 0, err
 		case (line == nil && len(p) >= limit.bytes || len(line) > limit.bytes) && first:
 			return 0, refuse(414, "the request's target is too long")
-		case line == nil && first && len(p) > 0 && class[p[0]]&isToken == 0:
-			return 0, refuse(400, "this is no request of HTTP/1; a port that speaks TLS is another one")
 		case line == nil && len(p) >= limit.bytes, at+len(line) > limit.bytes:
 			return 0, refuse(431, "the request's head is too large")
 		case line == nil && first && at < len(p) && !all(p[at:at+1], isToken) && p[at] != '\r':
-			return 0, refuse(400, "this is no HTTP request") // TLS, perhaps, whose line would never end
+			return 0, refuse(400, "this is no request of HTTP/1; a port that speaks TLS is another one") // its line might never end
 		case line == nil:
 			return 0, nil
 		}

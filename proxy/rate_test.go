@@ -41,9 +41,9 @@ func TestABodyBelowItsLeastRateIsRefusedThoughItNeverPausesForLong(t *testing.T)
 
 func TestABodyAboveItsLeastRateMayTakeLongerThanTheWindow(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, limitsWith(func(l *Limits) { l.HeaderTimeout, l.BodyRate = 400*time.Millisecond, 500 }), newOrigin(t, echo).url)
+	b := newBench(t, limitsWith(func(l *Limits) { l.HeaderTimeout, l.BodyRate = 2*time.Second, 500 }), newOrigin(t, echo).url)
 	c, r := b.dial()
-	go upload(c, 50, strings.Repeat("x", 1000)) // a second; a machine that is busy may take ten times as long
+	go upload(c, 130, strings.Repeat("x", 1000)) // 2.6 s; a machine that is busy may take twenty times as long
 	if got := head(r); !strings.HasPrefix(got, "HTTP/1.1 200 ") {
 		t.Errorf("got %q, want 200", got)
 	}
@@ -54,12 +54,12 @@ func TestWhileTheBackendTakesNothingTheClientIsNotSlow(t *testing.T) {
 	const size = 32 << 20 // more than the sockets' buffers take
 	o := newOrigin(t, func(c net.Conn, r *bufio.Reader) {
 		head(r)
-		time.Sleep(1200 * time.Millisecond) // three windows and a sweep
+		time.Sleep(3500 * time.Millisecond) // three windows and a sweep
 		if _, err := io.CopyN(io.Discard, r, size); err == nil {
 			_, _ = io.WriteString(c, okAnswer)
 		}
 	})
-	b := newBench(t, limitsWith(func(l *Limits) { l.HeaderTimeout, l.BodyRate = 300*time.Millisecond, 5000 }), o.url)
+	b := newBench(t, limitsWith(func(l *Limits) { l.HeaderTimeout, l.BodyRate = time.Second, 5000 }), o.url)
 	c, r := b.dial()
 	go func() {
 		_, _ = fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size)
