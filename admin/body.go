@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"unicode"
@@ -64,7 +65,7 @@ func malformed(err error) *Problem {
 // commandBody is a command's JSON. Weights are read as they were sent, so that one outside 0 to 100 is seen.
 type commandBody struct {
 	rollout.Command
-	Weights map[string]float64 `json:"weights"`
+	Weights map[string]*float64 `json:"weights"`
 }
 
 // readCommand reads the command with the given verb.
@@ -86,13 +87,18 @@ func readCommand(r *http.Request, verb string) (rollout.Command, error) {
 	}
 	c.Comment = oneLine(c.Comment)
 	for backend, percent := range body.Weights {
-		if percent < 0 || percent > 100 {
-			return c, problem(http.StatusBadRequest, "field \"weights\": %v for %q is not between 0 and 100", percent, backend)
+		switch {
+		case percent == nil:
+			return c, problem(http.StatusBadRequest, "field \"weights\": null for %q is no number", backend)
+		case *percent < 0 || *percent > 100:
+			return c, problem(http.StatusBadRequest, "field \"weights\": %v for %q is not between 0 and 100", *percent, backend)
+		case math.Abs(*percent*100-math.Round(*percent*100)) > 1e-6:
+			return c, problem(http.StatusBadRequest, "field \"weights\": %v for %q has more than two decimals", *percent, backend)
 		}
 		if c.Weights == nil {
 			c.Weights = make(map[string]rollout.Weight, len(body.Weights))
 		}
-		c.Weights[backend] = rollout.Weight(percent*100 + 0.5)
+		c.Weights[backend] = rollout.Weight(math.Round(*percent * 100))
 	}
 	return c, nil
 }

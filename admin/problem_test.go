@@ -49,6 +49,8 @@ func TestAnErrorIsAProblemThatSaysWhatIsWrong(t *testing.T) {
 		{method: "POST", path: abort, body: `{"comment": "` + strings.Repeat("a", 2049) + `"}`, status: 400, detail: `"comment"`},
 		{method: "POST", path: rollout + "/set-weight", body: `{"weights": {"canary": -1}}`, status: 400, detail: `"weights": -1 for "canary"`},
 		{method: "POST", path: rollout + "/set-weight", body: `{"weights": {"canary": 101}}`, status: 400, detail: "between 0 and 100"},
+		{method: "POST", path: rollout + "/set-weight", body: `{"weights": {"stable": null, "canary": 100}}`, status: 400, detail: "null for \"stable\""},
+		{method: "POST", path: rollout + "/set-weight", body: `{"weights": {"stable": 66.667, "canary": 33.333}}`, status: 400, detail: "more than two decimals"},
 		{method: "POST", path: "/api/v1/routes/plain/rollout/set-weight", status: 409, detail: "one backend"},
 		{method: "POST", path: abort, status: 500, detail: "disk on fire"},
 		{method: "GET", path: "/api/v1/routes/checkout/decisions?limit=0", status: 400, detail: "limit=0"},

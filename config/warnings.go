@@ -77,6 +77,7 @@ func divides(r *Route) bool {
 func (d *decoder) rolloutWarnings(r *Route, path string) {
 	at := path + ".rollout"
 	d.speedWarnings(r.Rollout, at)
+	d.zeroWarning(r.Rollout, at)
 	for _, name := range []string{r.Rollout.Stable, r.Rollout.Canary} {
 		if b := findBackend(r, name); b != nil && b.HealthCheck == nil {
 			d.warnf(path+".backends."+name, "has no health check, so only failed requests show that it is down; write healthCheck: {path: /healthz}")
@@ -122,6 +123,21 @@ func (d *decoder) speedWarnings(r *Rollout, at string) {
 	if all += r.Bake; all < shortRollout {
 		d.warnf(d.stepPath(r, at, -1), "the whole rollout takes %s at least, too short to see what is slow to break; plan for %s or more",
 			inWords(all), inWords(shortRollout))
+	}
+}
+
+// zeroWarning: no step passes on no evidence, whatever the file says; said once where it is written.
+func (d *decoder) zeroWarning(r *Rollout, at string) {
+	said := ""
+	for i, s := range r.Steps {
+		path := r.stepPath(at, i) + ".minRequests"
+		if !d.has(path) {
+			path = at + ".minRequests"
+		}
+		if s.MinRequests == 0 && path != said {
+			said = path
+			d.warnf(path, "0 counts as 1, as no step passes without a request; write 1 or more")
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -98,5 +99,28 @@ func TestAGateIsOpenedOnceThroughTheAPI(t *testing.T) {
 	now := p.Rollout(t, "shop")
 	if now.Weight != 1000 || now.LastDecision.Action != "approve" || now.LastDecision.Actor != "alice" {
 		t.Errorf("after the approval it is %s by %+v", testkit.Brief(now), now.LastDecision)
+	}
+}
+
+// Somebody removes the folder of a running process: what is in force is saved into a new one, and so is the journal.
+func TestAStateFolderThatIsRemovedIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	stable, canary := pair(t)
+	p := testkit.Start(t, shop(stable.URL, canary.URL, diskRollout))
+	p.AwaitRollout(t, "shop", testkit.Patience, "the first step", func(s rollout.Status) bool { return s.Weight == 2500 })
+	if err := os.RemoveAll(p.StateDir); err != nil {
+		t.Fatal(err)
+	}
+	if code, body := p.Post(t, "/api/v1/routes/shop/rollout/promote", map[string]any{}); code != 200 {
+		t.Errorf("promote = %d %s, want 200", code, body)
+	}
+	if lines := journal(t, p); !strings.Contains(lines, `"action":"promote"`) {
+		t.Errorf("the journal is %s, want the promotion", lines)
+	}
+	p.Kill()
+	p.Run(t)
+	p.AwaitReady(t)
+	if s := p.Rollout(t, "shop"); s.Weight != 5000 {
+		t.Errorf("after a kill it is %s, want 50%%", testkit.Brief(s))
 	}
 }

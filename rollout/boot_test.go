@@ -130,6 +130,11 @@ func TestAStateThatIsLostIsNotOverwrittenBeforeAPersonDecides(t *testing.T) {
 		defer b.stop()
 		b.pass(time.Hour)
 		b.expect(Paused, 0)
+		b.plan.Rollout.Bake++
+		if err := b.control.SetPlan(t.Context(), b.plan); err != nil { // a reload decides nothing
+			t.Errorf("SetPlan = %v", err)
+		}
+		b.pass(time.Minute)
 		if d, err := b.store.Store.Get(t.Context(), "shop"); err != nil || d.Version != 0 {
 			t.Errorf("stored version %d, %v, want nothing written", d.Version, err)
 		}

@@ -64,6 +64,9 @@ func (m *machine) startCommand(c *Command) error {
 		return invalid("%s has no version: give one with --version, or in the file", m.Canary.Backend)
 	case !m.startable(version):
 		return refuse("version %s is in service already, on %s: give %s a new one", version, m.Stable.Backend, m.Canary.Backend)
+	case m.Phase == Succeeded && c.Version == "" && version == m.Left:
+		return refuse("%s still has version %s, which was taken out of service: undo gives it the traffic back, --version %s tries it anew",
+			m.Canary.Backend, version, version)
 	case (m.Phase == Failed || m.Phase == Aborted) && version == m.Canary.Version:
 		return refuse("version %s was tried and is %s: use retry to try it again", version, m.Phase)
 	}

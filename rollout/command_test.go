@@ -87,6 +87,10 @@ func (w *world) right(verb string) Command {
 		if c.Attempt == "" {
 			c.Attempt = "01J0000000000000000000000A"
 		}
+	case "start":
+		if w.state.Phase == Succeeded { // what is on the free backend was taken out of service
+			c.Version = "2.0"
+		}
 	case "full":
 		c.Verb, c.Full = "promote", true
 	case "set-weight":

@@ -96,7 +96,9 @@ func (f *faults) opened(s *State, d *Decision) {
 		}
 		i := slices.IndexFunc(f.approvals, func(a *asked) bool {
 			c := a.command
-			late := expires > 0 && f.now()-a.at > expires+10*time.Second // a command may lie behind a slow write
+			// A command may lie behind a slow write. Who loses what was not saved of an approval's age, and the wall clock too, can't know it.
+			unknown := f.bootAt > a.at && f.backAt > a.at
+			late := expires > 0 && f.now()-a.at > expires+10*time.Second && !unknown
 			late = late || expires > 0 && !a.wall.IsZero() && d.At.Sub(a.wall) > expires+10*time.Second
 			return !a.used && !a.refused && !late && c.Attempt == d.Attempt && *c.Step == s.Step-1 && c.Gate == gate
 		})

@@ -61,6 +61,8 @@ type faults struct {
 	commands  map[string]time.Duration
 	approvals []*asked
 	sickAt    time.Duration // stable failed requests
+	backAt    time.Duration // the wall clock was set back
+	bootAt    time.Duration
 
 	phase  Phase     // after the last event that was seen
 	newest *Decision // the last event that was seen
@@ -164,9 +166,16 @@ func (f *faults) setClock() {
 	jump := jumps[f.random.IntN(len(jumps))]
 	switch f.random.IntN(4) {
 	case 0:
-		f.skew.Store(0)
+		if f.skew.Swap(0) > 0 {
+			f.watch.Lock()
+			f.backAt = f.now()
+			f.watch.Unlock()
+		}
 	case 1:
 		f.skew.Add(int64(-jump))
+		f.watch.Lock()
+		f.backAt = f.now()
+		f.watch.Unlock()
 	default: // forward, as after a suspend too: nothing ran meanwhile
 		f.skew.Add(int64(jump))
 	}
@@ -176,7 +185,7 @@ func (f *faults) boot() {
 	plan := f.plan
 	f.handle = &handle{}
 	f.handle.Store = &cut{f.store, f.handle}
-	f.bornAt = time.Now()
+	f.bornAt, f.bootAt = time.Now(), f.lived
 	control, err := New(Config{
 		Plan: plan, Store: &reading{f.handle, f.store}, Journal: f.journal, Meters: f.meterOf, Apply: f.apply,
 		Available: func(name string) bool { f.mu.Lock(); defer f.mu.Unlock(); return !f.down[name] },

@@ -200,10 +200,14 @@ func (j *Journal) write(b []byte) error {
 	return nil
 }
 
-// open goes on after a line that a crash tore.
+// open goes on after a line that a crash tore, and in a new file where somebody has removed the old one.
 func (j *Journal) open() error {
 	if j.file != nil {
-		return nil
+		if _, err := os.Stat(j.path); !errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		_ = j.file.Close()
+		j.file = nil
 	}
 	f, err := os.OpenFile(j.path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {

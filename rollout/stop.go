@@ -78,10 +78,10 @@ func (m *machine) nextStop(r *Rollout) (i int, stop Stop, ok bool) {
 }
 
 // approved says that the gate has an approval that is still good: on the clock that no one sets, and on the wall's too, as a crash loses
-// what was not saved of the first. A wall clock that jumps asks a person again at worst.
+// what was not saved of the first. A wall clock that jumps, forward or back, asks a person again at worst.
 func (m *machine) approved(g Stop) bool {
 	return slices.ContainsFunc(m.Approvals, func(a Approval) bool {
-		age := max(time.Duration(a.Age), m.in.Now.Sub(a.At))
+		age := max(time.Duration(a.Age), m.in.Now.Sub(a.At).Abs())
 		return a.Gate == g.Gate && a.Step == m.Step && (g.Expires == 0 || age < g.Expires)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sluice/admin"
 	"sluice/rollout"
@@ -63,7 +64,7 @@ func describeRoute(w io.Writer, r admin.RouteObject) {
 	if r.Rollout == nil {
 		_, _ = fmt.Fprintf(w, "%s: no rollout\n", r.Name)
 	} else {
-		_, _ = fmt.Fprintln(w, describe(*r.Rollout))
+		_, _ = fmt.Fprintln(w, fold(describe(*r.Rollout), ", ", "  "))
 	}
 	table(w, "  ", backendRows(r))
 	if r.Rollout == nil {
@@ -73,12 +74,33 @@ func describeRoute(w io.Writer, r admin.RouteObject) {
 		table(w, "  ", checkRows(r.Rollout.Checks))
 	}
 	if d := r.Rollout.LastDecision; d != nil {
-		_, _ = fmt.Fprintf(w, "  last: %s  %s by %s: %s\n", d.At.Local().Format(time.DateTime), d.Action, d.Actor, d.Sentence)
+		last := fmt.Sprintf("  last: %s  %s by %s: %s", d.At.Local().Format(time.DateTime), d.Action, d.Actor, d.Sentence)
+		_, _ = fmt.Fprintln(w, fold(last, " ", "    "))
 	}
 }
 
+// lineWidth is what a terminal shows at least.
+const lineWidth = 80
+
+// fold breaks a line between its parts where it is too long; what can't be broken stays long.
+func fold(line, between, indent string) string {
+	var b strings.Builder
+	width := 0
+	for i, part := range strings.SplitAfter(line, between) {
+		if n := utf8.RuneCountInString(strings.TrimRight(part, " ")); i > 0 && width > len(indent) && width+n > lineWidth {
+			folded := strings.TrimRight(b.String(), " ")
+			b.Reset()
+			b.WriteString(folded + "\n" + indent)
+			width = len(indent)
+		}
+		b.WriteString(part)
+		width += utf8.RuneCountInString(part)
+	}
+	return b.String()
+}
+
 func backendRows(r admin.RouteObject) [][]string {
-	rows := [][]string{{"BACKEND", "VERSION", "WEIGHT", "ENDPOINTS UP", "REQUESTS", "ERRORS", "MEAN", "P50", "P95", "P99"}}
+	rows := [][]string{{"BACKEND", "VERSION", "WEIGHT", "UP", "REQUESTS", "ERRORS", "MEAN", "P50", "P95", "P99"}}
 	for _, b := range r.Backends {
 		up := 0
 		for _, e := range b.Endpoints {
@@ -87,8 +109,8 @@ func backendRows(r admin.RouteObject) [][]string {
 			}
 		}
 		rows = append(rows, []string{
-			b.Name, orDash(b.Version), b.Weight.String(), fmt.Sprintf("%d of %d", up, len(b.Endpoints)),
-			strconv.FormatUint(b.Requests, 10), fmt.Sprintf("%d (%s%%)", b.Errors, number(b.ErrorRate)),
+			b.Name, orDash(b.Version), b.Weight.String(), fmt.Sprintf("%d/%d", up, len(b.Endpoints)),
+			strconv.FormatUint(b.Requests, 10), number(b.ErrorRate) + "%",
 			lasted(b, b.Latency.Mean), lasted(b, b.Latency.P50), lasted(b, b.Latency.P95), lasted(b, b.Latency.P99),
 		})
 	}

@@ -144,8 +144,13 @@ func (s *Store) Watch(ctx context.Context, name string) <-chan store.Document {
 	return s.feed.Watch(ctx, name)
 }
 
-// acquire creates and locks the folder unless that is done.
+// acquire creates and locks the folder unless that is done. Somebody may have removed it, or put another in its place: then it is made and
+// locked anew, and the next Swap finds that its document is gone.
 func (s *Store) acquire() error {
+	if s.lock != nil && !isAt(s.lock, lockPath(s.dir)) {
+		_ = s.lock.Close()
+		s.lock = nil
+	}
 	if s.lock != nil {
 		return nil
 	}
@@ -157,6 +162,7 @@ func (s *Store) acquire() error {
 		return err
 	}
 	s.lock = l
+	clear(s.aside)
 	clear(s.known) // another process may have had the folder until now
 	return nil
 }

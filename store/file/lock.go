@@ -28,7 +28,7 @@ func (e *InUse) Error() string {
 
 // lock takes the folder for this process. The kernel gives it up when the process ends, however that happens.
 func lock(dir string) (*os.File, error) {
-	path := filepath.Join(dir, "lock")
+	path := lockPath(dir)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock state folder: %w: %s", err, mend(err))
@@ -45,6 +45,18 @@ func lock(dir string) (*os.File, error) {
 		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	return f, nil
+}
+
+func lockPath(dir string) string { return filepath.Join(dir, "lock") }
+
+// isAt says that an open file is still the one at path. In doubt it is.
+func isAt(f *os.File, path string) bool {
+	there, err := os.Stat(path)
+	if err != nil {
+		return !missing(err)
+	}
+	open, err := f.Stat()
+	return err != nil || os.SameFile(open, there)
 }
 
 func owner(f *os.File) int {

@@ -127,8 +127,13 @@ func TestAReserveIsGoneBeforeADocumentBeginsAnew(t *testing.T) {
 
 func TestASwapEmptiesTheReserveSoThatTheBakCanBePutBack(t *testing.T) {
 	t.Parallel()
-	dir, _ := held(t)
+	dir := written(t)
 	s := open(t, dir)
+	if _, err := s.Swap(t.Context(), "shop", 2, []byte(`{"n":3}`)); err != nil {
+		t.Fatal(err)
+	}
+	hold(t, s, 3, `{"n":4}`)
+	hold(t, s, 4, `{"n":5}`)
 	if _, err := s.Swap(t.Context(), "shop", 5, []byte(`{"n":6}`)); err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +142,35 @@ func TestASwapEmptiesTheReserveSoThatTheBakCanBePutBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectNext(t, dir, 3, `{"n":3}`)
+}
+
+func TestAReserveThatIsOlderThanTheDocumentCountsForNothing(t *testing.T) {
+	t.Parallel()
+	dir, reserve := held(t)
+	old, err := os.ReadFile(reserve)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, dir)
+	if _, err := s.Swap(t.Context(), "shop", 5, []byte(`{"n":6}`)); err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
+	if err := os.WriteFile(reserve, old, 0o600); err != nil { // it could not be emptied
+		t.Fatal(err)
+	}
+	expectNext(t, dir, 6, `{"n":6}`)
+}
+
+func TestADocumentThatIsDeletedLeavesNoReserve(t *testing.T) {
+	t.Parallel()
+	dir, reserve := held(t)
+	if _, err := open(t, dir).Swap(t.Context(), "shop", 5, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(reserve); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the reserve is still there: %v", err)
+	}
 }
 
 // The write that seemed to fail is on disk with the same version: what was held is what counts.
