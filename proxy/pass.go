@@ -103,6 +103,9 @@ func (x *exchange) more() error {
 	if !x.up.expire(now, x.up.timeouts.Idle) {
 		return os.ErrDeadlineExceeded
 	}
+	if x.up.in.empty() && x.reply.left > payloadSize {
+		x.up.in.widen()
+	}
 	return x.up.in.fill()
 }
 
