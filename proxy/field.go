@@ -44,11 +44,14 @@ func (k kind) endToEnd() bool { return k == hostField || k == contentLengthField
 
 // kindOf classifies a name.
 func kindOf(name []byte) kind {
-	switch managedField(name) {
-	case ours:
-		return oursField
-	case byTrust:
-		return forwardedKind(name)
+	switch folded[name[0]] {
+	case 'f', 's', 'x': // most names leave here without a call
+		switch managedField(name) {
+		case ours:
+			return oursField
+		case byTrust:
+			return forwardedKind(name)
+		}
 	}
 	switch len(name) {
 	case 2:

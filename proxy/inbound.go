@@ -10,6 +10,7 @@ import (
 
 const (
 	payloadSize = 16 << 10
+	wideSize    = 64 << 10
 	headroom    = 1 << 10 // before the payload: the size line of a chunk, and the new head of an answer
 	tailroom    = 8       // after it: the end of a chunk, and of the last one
 )
@@ -30,6 +31,12 @@ type block struct {
 
 var blocks = sync.Pool{New: func() any { return new(block) }}
 
+// wideBlock is for a long body: a quarter of the system calls, each of which costs as much as copying 4 KiB. It is the bound of what
+// an answer under way holds, however long it is.
+type wideBlock [headroom + wideSize + tailroom]byte
+
+var wideBlocks = sync.Pool{New: func() any { return new(wideBlock) }}
+
 // inbound is the read side of a connection: the bytes that have arrived and are not used up. It holds a buffer only while there are
 // some, or while a message is being read.
 type inbound struct {
@@ -38,8 +45,9 @@ type inbound struct {
 	raw syscall.RawConn
 	// try is arrived, bound once: a method value made for each wait would allocate.
 	try func(fd uintptr) bool
-	// block is the pooled memory under buf; nil when buf has grown beyond one, or is nil.
+	// block or wide is the pooled memory under buf; both are nil when buf has grown beyond a block, or is nil.
 	block *block
+	wide  *wideBlock
 	buf   []byte
 	// lo and hi bound the unread bytes in buf.
 	lo, hi int
@@ -154,6 +162,17 @@ func (in *inbound) take() {
 	}
 }
 
+// widen changes an empty buffer for a larger one.
+func (in *inbound) widen() {
+	if in.wide != nil {
+		return
+	}
+	in.giveBack()
+	in.wide = wideBlocks.Get().(*wideBlock)
+	in.buf = in.wide[:]
+	in.lo, in.hi = headroom, headroom
+}
+
 // release lets the buffer go; unread bytes, if any, are lost with it.
 func (in *inbound) release() {
 	in.giveBack()
@@ -164,6 +183,10 @@ func (in *inbound) giveBack() {
 	if in.block != nil {
 		blocks.Put(in.block)
 		in.block = nil
+	}
+	if in.wide != nil {
+		wideBlocks.Put(in.wide)
+		in.wide = nil
 	}
 }
 

@@ -77,6 +77,9 @@ func quotable(id []byte) bool {
 
 // asksForJSON says whether an Accept field names JSON, or a problem in it. Who names neither gets text, as a person reads it.
 func asksForJSON(accept []byte) bool {
+	if same(accept, "application/json") {
+		return true // what programs send
+	}
 	if bytes.IndexByte(accept, 'j') < 0 && bytes.IndexByte(accept, 'J') < 0 {
 		return false // nearly always
 	}

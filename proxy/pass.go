@@ -113,6 +113,9 @@ func (x *exchange) more() error {
 	if !x.up.expire(now, patience) {
 		return os.ErrDeadlineExceeded
 	}
+	if x.up.in.empty() && x.reply.left > payloadSize {
+		x.up.in.widen()
+	}
 	return x.up.in.fill()
 }
 
