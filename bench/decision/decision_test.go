@@ -38,6 +38,10 @@ func TestBadCanariesAreRolledBackInTime(t *testing.T) {
 		{slower(1000, 10, 0.02), 22},
 		{late(1000, 120, 0.001, 0.05), 14},
 		{stickyWorse(1000, 0.001, 0.05), 10},
+		{fewerConvert(1000, 0.2), 400},
+		{onePath(1000), 50},
+		{errorsRise(5, 0.001, 1), 80},
+		{errorsRise(10_000, 0.001, 0.05), 5},
 	} {
 		got := cell(c.scenario, 20)
 		if got.RolledBack.Rate < 1 || got.Early.Rate > 0 || got.ToRollback.Mean > c.within {
@@ -109,6 +113,10 @@ func TestTheOthersDoWhatTheirDocumentsSay(t *testing.T) {
 		{"Argo-like, tuned", healthy(1000, 0.001), Promoted, 360},
 		{"Kayenta-like, once", errorsRise(100, 0.001, 0.05), RolledBack, 3600},
 		{"Kayenta-like, each 10 min", errorsRise(1000, 0.001, 0.05), RolledBack, 600},
+		{"mSPRT-like, normal", errorsRise(1000, 0.001, 0.05), RolledBack, 0},
+		{"mSPRT-like, normal", healthy(1000, 0.001), Promoted, 90.1},
+		{"Lindon-Malek-like, errors only", errorsRise(1000, 0.001, 0.05), RolledBack, 0},
+		{"Lindon-Malek-like, errors only", healthy(1000, 0.001), Promoted, 90.1},
 		{"oracle", errorsRise(1000, 0.001, 0.05), RolledBack, 0},
 	} {
 		m := makers[c.policy]
@@ -120,6 +128,37 @@ func TestTheOthersDoWhatTheirDocumentsSay(t *testing.T) {
 	peek, s := makers["z-test each second"], healthy(1000, 0.01)
 	if got := summarize(&peek, &s, outcomes(&peek, &s, 40, 1)); got.RolledBack.Rate < 0.05 {
 		t.Errorf("a z-test each second rolls back %s of the good, want some", got.RolledBack)
+	}
+	for _, name := range []string{"mSPRT-like, normal", "Lindon-Malek-like, errors only"} {
+		m := makers[name]
+		if got := summarize(&m, &s, outcomes(&m, &s, 40, 1)); got.RolledBack.Rate > 0.05 {
+			t.Errorf("%s rolls back %s of the good, want hardly any", name, got.RolledBack)
+		}
+	}
+}
+
+// Both mixtures are integrals that have a closed form; here they are summed.
+func TestMixturesAreWhatTheirIntegralsAre(t *testing.T) {
+	t.Parallel()
+	c := pairCount{n: [2]float64{9500, 500}, bad: [2]float64{95, 15}}
+	q := 110.0 / 10_000
+	v, delta := q*(1-q)*(1.0/9500+1.0/500), 15.0/500-95.0/9500
+	sum := 0.0
+	const step = 1e-5
+	for x := -0.1; x < 0.1; x += step { // the likelihood ratio of a difference x to none, under N(0, 0.01²)
+		sum += step / (0.01 * math.Sqrt(2*math.Pi)) * math.Exp(-x*x/(2*0.01*0.01)) * math.Exp((2*delta*x-x*x)/(2*v))
+	}
+	if got := normalMixture(&c); math.Abs(got-math.Log(sum)) > 1e-3 {
+		t.Errorf("normalMixture = %g, want %g", got, math.Log(sum))
+	}
+	const w = 0.25
+	sum, all := 0.0, 0.0
+	for x := step / 2; x < 1; x += step { // the canary's share x, under Beta(2.5, 7.5)
+		prior := math.Pow(x, 10*w-1) * math.Pow(1-x, 10*(1-w)-1)
+		sum, all = sum+prior*math.Pow(x/w, 6)*math.Pow((1-x)/(1-w), 4), all+prior
+	}
+	if got := countMixture([2]float64{4, 6}, w); math.Abs(got-math.Log(sum/all)) > 1e-3 {
+		t.Errorf("countMixture = %g, want %g", got, math.Log(sum/all))
 	}
 }
 

@@ -96,6 +96,6 @@ func Makers() []Maker {
 	return []Maker{
 		sluice(), flagger(), argo("Argo-like, example", 5*time.Minute, 0.95, 3, 10*time.Minute),
 		argo("Argo-like, tuned", time.Minute, 0.99, 0, 2*time.Minute), kayenta("Kayenta-like, once", time.Hour, time.Hour),
-		kayenta("Kayenta-like, each 10 min", 10*time.Minute, time.Hour), peeking(), oracle(),
+		kayenta("Kayenta-like, each 10 min", 10*time.Minute, time.Hour), peeking(), msprt(), errorsOnly(), oracle(),
 	}
 }

@@ -25,6 +25,8 @@ type Scenario struct {
 	// that a request fails, from a number in [0, 1) that is the user's.
 	Users     int
 	UserError func(canary bool, luck float64) float64
+	// Convert is the probability that a request's user converts, in the end; nil: nobody is asked.
+	Convert func(canary bool) float64
 	// Pods that the versions run on, nil: they make no difference.
 	Pods *Pods
 	// Pinned keeps the canary at the first step's weight; the run ends after Duration.
@@ -173,6 +175,39 @@ func lowTraffic() Scenario {
 	return s
 }
 
+// fewerConvert: each request is a visit of another user, and the canary loses a part of the conversions.
+func fewerConvert(rate, lost float64) Scenario {
+	s := healthy(rate, 0.001)
+	s.Name, s.Pinned, s.Duration = fmt.Sprintf("S10 conversion 10%% less %s, %g visits/s", percent(lost), rate), true, time.Hour
+	s.Convert = func(canary bool) float64 {
+		if canary {
+			return 0.1 * (1 - lost)
+		}
+		return 0.1
+	}
+	return s
+}
+
+// onePath: everything fails on one path that has 1 % of the traffic, and nothing else.
+func onePath(rate float64) Scenario {
+	s := errorsRise(rate, 0.001, 0.99*0.001+0.01)
+	s.Name = fmt.Sprintf("S13 one path of 1%% fails, %g/s", rate)
+	return s
+}
+
+// oneTenant: everything fails for 1 % of the users, who come back.
+func oneTenant(rate float64, users int) Scenario {
+	s := stickyWorse(rate, 0.001, 0.99*0.001+0.01)
+	s.Name, s.Users = fmt.Sprintf("S13 sticky, 1%% of %d users fail, %g/s", users, rate), users
+	s.UserError = func(canary bool, luck float64) float64 {
+		if canary && luck < 0.01 {
+			return 1
+		}
+		return 0.001
+	}
+	return s
+}
+
 // better is a canary that mends what stable does.
 func better(rate float64) Scenario {
 	s := healthy(rate, 0.01)
@@ -193,12 +228,12 @@ func Scenarios() []Scenario {
 	for _, p := range []float64{0.0001, 0.001, 0.01, 0.05} {
 		all = append(all, healthy(1000, p))
 	}
-	all = append(all, healthy(100, 0.001))
+	all = append(all, healthy(5, 0.001), healthy(100, 0.001), healthy(10_000, 0.001))
 	for _, e := range [][2]float64{{0.001, 0.005}, {0.001, 0.01}, {0.001, 0.05}, {0.001, 1}, {0.01, 0.02}, {0.01, 0.05}, {0.05, 0.1}} {
 		all = append(all, errorsRise(1000, e[0], e[1]))
 	}
 	for _, e := range [][2]float64{{0.001, 0.01}, {0.001, 0.05}, {0.001, 1}} {
-		all = append(all, errorsRise(100, e[0], e[1]))
+		all = append(all, errorsRise(5, e[0], e[1]), errorsRise(100, e[0], e[1]), errorsRise(10_000, e[0], e[1]))
 	}
 	return append(
 		all,
@@ -210,6 +245,7 @@ func Scenarios() []Scenario {
 		unequalPods(1000, Pods{Spread: 0.1}), unequalPods(1000, Pods{Spread: 0.3}),
 		unequalPods(1000, Pods{Blip: 200 * time.Millisecond, Every: 5 * time.Minute}),
 		unequalPods(1000, Pods{Blip: time.Second, Every: 5 * time.Minute}),
-		lessShare(1000), slowSuccess(200), lowTraffic(), better(1000), stableBroken(1000),
+		lessShare(1000), slowSuccess(200), lowTraffic(), fewerConvert(1000, 0.05), fewerConvert(1000, 0.2), better(1000), stableBroken(1000),
+		onePath(1000), oneTenant(1000, 10_000), oneTenant(1000, 100_000),
 	)
 }

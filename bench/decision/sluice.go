@@ -19,7 +19,11 @@ type sluicePolicy struct {
 	reader metrics.UsersReader
 	step   int
 	report *analysis.Report
+	visits *[visitTicks]analysis.Pair // by arrival, until they are old enough; nil where nobody is asked
 }
+
+// visitTicks is the age at which a visit has converted or not: a minute.
+const visitTicks = 600
 
 // cohort is what arrived in a tick, as it will be when it has its age.
 type cohort struct {
@@ -36,11 +40,14 @@ func sluice() Maker {
 	}
 }
 
-// analysisRules are the default checks of a preset: errors, and latency where the scenario has any.
+// analysisRules are the default checks of a preset: errors, and latency and conversions where the scenario has any.
 func analysisRules(s *Scenario) analysis.Rules {
 	r := analysis.Rules{
 		Rules:      []analysis.Rule{{Check: analysis.Check{Name: "error-rate", Metric: analysis.ErrorRate}}},
 		Confidence: 0.999, BlastRadius: 0.001, Sticky: s.Users > 0, Steps: 4, Duration: 40 * time.Minute,
+	}
+	if s.Convert != nil {
+		r.Rules = append(r.Rules, analysis.Rule{Check: analysis.Check{Name: "conversion-rate", Metric: analysis.Conversions}})
 	}
 	if s.Latency != nil {
 		r.Rules = append(r.Rules, analysis.Rule{Check: analysis.Check{Name: "latency", Metric: analysis.Latency}})
@@ -56,6 +63,9 @@ func newSluice(s *Scenario, rules analysis.Rules) *sluicePolicy {
 	}
 	if rules.Sticky {
 		p.keys = metrics.NewKeys(s.Users)
+	}
+	if s.Convert != nil {
+		p.visits = new([visitTicks]analysis.Pair)
 	}
 	return p
 }
@@ -79,6 +89,9 @@ func (p *sluicePolicy) Observe(now int64, step int, requests []Request) Action {
 		p.byUser(now, step, c, requests)
 	}
 	c.block.Latency = c.judged()
+	if p.visits != nil {
+		p.convert(now, c, requests)
+	}
 	due := now - p.age + 1
 	if due < 0 {
 		return Hold
@@ -119,6 +132,22 @@ func (p *sluicePolicy) collect(now int64, step int, requests []Request) *cohort 
 		p.latencies(now, c, requests)
 	}
 	return c
+}
+
+// convert puts the tick's visits aside, and those that are old enough now into its block.
+func (p *sluicePolicy) convert(now int64, c *cohort, requests []Request) {
+	slot := &p.visits[now%visitTicks]
+	c.block.Visits, *slot = *slot, analysis.Pair{}
+	for i := range requests {
+		q := &requests[i]
+		side := &slot.Stable
+		if q.Canary {
+			side = &slot.Canary
+		}
+		if side.N++; !q.Converts {
+			side.Bad++
+		}
+	}
 }
 
 // latencies adds the tick to its second.

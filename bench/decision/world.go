@@ -19,6 +19,8 @@ type Request struct {
 	Failed bool
 	// User is 0 where nobody is known.
 	User uint64
+	// Converts says that its user will, where that is asked.
+	Converts bool
 	// Latency is 0 for a failure, which ends at once.
 	Latency time.Duration
 }
@@ -74,6 +76,9 @@ func (w *world) request(t, weight float64, errors *[2]float64) Request {
 		p = errors[1]
 	}
 	q.Failed = w.r.Float64() < p
+	if w.s.Convert != nil {
+		q.Converts = w.r.Float64() < w.s.Convert(q.Canary)
+	}
 	if w.s.Latency != nil && !q.Failed {
 		q.Latency = w.s.Latency(q.Canary, t, w.r.NormFloat64(), w.r.Float64())
 	}

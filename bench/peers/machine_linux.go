@@ -5,53 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // clockTick is a hundredth of a second on every architecture that Go knows.
 const clockTick = 10 * time.Millisecond
-
-// cores are those this process may use.
-func cores() []int {
-	var set unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &set); err != nil {
-		return nil
-	}
-	var out []int
-	for i := range len(set) * 64 {
-		if set.IsSet(i) {
-			out = append(out, i)
-		}
-	}
-	return out
-}
-
-// pinned calls start on a thread that is bound to the cores: what it starts inherits that.
-func pinned(to []int, start func() error) error {
-	if len(to) == 0 {
-		return start()
-	}
-	runtime.LockOSThread()
-	var before, set unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &before); err != nil {
-		return fmt.Errorf("read the cores of this thread: %w", err)
-	}
-	for _, i := range to {
-		set.Set(i)
-	}
-	if err := unix.SchedSetaffinity(0, &set); err != nil {
-		return fmt.Errorf("bind to cores %v: %w", to, err)
-	}
-	err := start()
-	if unix.SchedSetaffinity(0, &before) == nil {
-		runtime.UnlockOSThread() // otherwise the thread ends with its goroutine
-	}
-	return err
-}
 
 // usage is what a process and its children have used so far.
 type usage struct {

@@ -7,10 +7,6 @@ import (
 	"time"
 )
 
-func cores() []int { return nil }
-
-func pinned(_ []int, start func() error) error { return start() }
-
 type usage struct {
 	cpu time.Duration
 	rss int64

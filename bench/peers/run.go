@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"time"
 
+	"sluice/bench/child"
 	"sluice/bench/load"
 )
 
@@ -55,7 +56,7 @@ func (b *Bench) Run(ctx context.Context) (*Report, error) {
 		there = append(there, p)
 		r.Peers = append(r.Peers, Result{Name: name, Version: p.version()})
 	}
-	if all := cores(); len(all) >= 2 && !b.Suite.shared {
+	if all := child.Cores(); len(all) >= 2 && !b.Suite.shared {
 		m.proxyCores, m.restCores, r.Pinned = all[:1], all[1:2], true
 	} else {
 		m.threads = max(len(all), 1)
@@ -63,7 +64,7 @@ func (b *Bench) Run(ctx context.Context) (*Report, error) {
 	if err := m.backends(ctx); err != nil {
 		return nil, err
 	}
-	defer m.served.stop()
+	defer m.served.Stop()
 	for round := range b.Rounds {
 		for i := range there {
 			i = (i + round) % len(there)
@@ -91,7 +92,7 @@ type measuring struct {
 	dir                   string
 	proxyCores, restCores []int
 	threads               int
-	served                *child // the backends
+	served                *child.Process // the backends
 	stable, canary        string
 }
 
@@ -100,11 +101,11 @@ func (m *measuring) backends(ctx context.Context) error {
 	if m.stable, m.canary, err = twoAddresses(); err != nil {
 		return err
 	}
-	if m.served, err = start(m.restCores, m.dir, m.Self, "bench", "backends", m.stable, m.canary); err != nil {
+	if m.served, err = child.Start(m.restCores, m.dir, m.Self, "bench", "backends", m.stable, m.canary); err != nil {
 		return err
 	}
-	if err := m.served.listens(ctx, m.canary); err != nil {
-		m.served.stop()
+	if err := m.served.Listens(ctx, m.canary); err != nil {
+		m.served.Stop()
 		return err
 	}
 	return nil
@@ -123,11 +124,11 @@ func (m *measuring) round(ctx context.Context, p *peer) (Round, error) {
 		if err != nil {
 			return Round{}, err
 		}
-		if serving, err = start(m.proxyCores, m.dir, argv...); err != nil {
+		if serving, err = child.Start(m.proxyCores, m.dir, argv...); err != nil {
 			return Round{}, err
 		}
-		defer serving.stop()
-		if err := serving.listens(ctx, at.listen); err != nil {
+		defer serving.Stop()
+		if err := serving.Listens(ctx, at.listen); err != nil {
 			return Round{}, err
 		}
 		address = at.listen
@@ -137,25 +138,25 @@ func (m *measuring) round(ctx context.Context, p *peer) (Round, error) {
 
 // send sends the load, and reads the clock of the serving process before and after: warm-up and connecting are in its time, and in the
 // number of requests that it is divided by.
-func (m *measuring) send(ctx context.Context, to *child, address string) (Round, error) {
-	before, err := usageOf(to.cmd.Process.Pid)
+func (m *measuring) send(ctx context.Context, to *child.Process, address string) (Round, error) {
+	before, err := usageOf(to.ID())
 	if err != nil {
 		return Round{}, err
 	}
 	cmd := exec.CommandContext(ctx, m.Self, m.Suite.command(address, m.Duration.String(), m.WarmUp.String())...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Dir = &out, &errs, m.dir
-	if err := pinned(m.restCores, cmd.Start); err != nil {
+	if err := child.Pinned(m.restCores, cmd.Start); err != nil {
 		return Round{}, err
 	}
 	failed := cmd.Wait()
-	after, err := usageOf(to.cmd.Process.Pid)
+	after, err := usageOf(to.ID())
 	if err != nil {
 		return Round{}, err
 	}
 	one := Round{Memory: after.rss}
 	if err := json.Unmarshal(out.Bytes(), &one.Report); err != nil || one.Report.Requests == 0 {
-		return Round{}, fmt.Errorf("the load did not run: %w; %s", failed, tail(errs.String()))
+		return Round{}, fmt.Errorf("the load did not run: %w; %s", failed, child.Tail(errs.String()))
 	}
 	one.CPU = float64((after.cpu - before.cpu).Microseconds()) / float64(one.Report.Requests+one.Report.WarmUp)
 	one.CanaryPct = 100 * float64(one.Report.By["2"]) / float64(max(1, one.Report.By["1"]+one.Report.By["2"]))

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/bench/decision"
+	"sluice/bench/decision/live"
 )
 
 func newBench(c console) *cobra.Command {
@@ -29,6 +30,9 @@ type decisionBench struct {
 	seed             uint64
 	scenario, policy string
 	format, plot     string
+
+	http bool
+	live live.Bench
 }
 
 func newBenchDecision(c console) *cobra.Command {
@@ -37,11 +41,18 @@ func newBenchDecision(c console) *cobra.Command {
 		Use:   "decision",
 		Short: "How often is a good canary rolled back, and what does a bad one cost?",
 		Long: "Plays seeded, simulated rollouts against Sluice's judge and against other tools' rules, reimplemented from their documents. The same\n" +
-			"seed gives the same numbers everywhere. Nothing is sent over the network.",
+			"seed gives the same numbers everywhere. Nothing is sent over the network, but with --http: then attempts are played with this binary,\n" +
+			"loads and bad backends on loopback, and the journal says how long each took.",
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return b.run(c) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if b.http {
+				return b.overHTTP(cmd, c)
+			}
+			return b.run(c)
+		},
 	}
 	f := cmd.Flags()
+	b.liveFlags(f)
 	f.IntVar(&b.runs, "runs", 100, "runs of each policy in each scenario")
 	f.IntVar(&b.controls, "controls", 0, "short attempts with two equal versions (scenarios A/A), for the rate of false rollbacks; 10000 take some minutes")
 	f.Uint64Var(&b.seed, "seed", 1, "of the first run; each run has its own")
@@ -49,7 +60,7 @@ func newBenchDecision(c console) *cobra.Command {
 	f.StringVar(&b.policy, "policy", "", "only policies whose name has this in it, such as Sluice")
 	f.StringVarP(&b.format, "output", "o", "table", "table or json")
 	f.StringVar(&b.plot, "plot", "", "write the plot of the scenarios at 1000 requests a second to this file, as SVG")
-	perCall(cmd, "runs", "controls", "seed", "scenario", "policy", "plot")
+	perCall(cmd, "runs", "controls", "seed", "scenario", "policy", "plot", "http", "lanes", "rate", "before", "sluice")
 	return cmd
 }
 

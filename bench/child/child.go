@@ -1,4 +1,5 @@
-package peers
+// Package child starts other programs for a benchmark and stops them, each by its process id.
+package child
 
 import (
 	"bytes"
@@ -15,23 +16,23 @@ import (
 // patience is how long a child may take to listen, and to end.
 const patience = 10 * time.Second
 
-// child is a process of ours.
-type child struct {
+// Process is a child of ours.
+type Process struct {
 	cmd  *exec.Cmd
 	out  bytes.Buffer // what it said on both outputs
 	done chan struct{}
 }
 
-// start starts a program on some cores, all when there are none.
-func start(cores []int, dir string, argv ...string) (*child, error) {
-	c := &child{cmd: exec.Command(argv[0], argv[1:]...), done: make(chan struct{})}
+// Start starts a program on some cores, all when there are none.
+func Start(cores []int, dir string, argv ...string) (*Process, error) {
+	c := &Process{cmd: exec.Command(argv[0], argv[1:]...), done: make(chan struct{})}
 	c.cmd.Dir, c.cmd.Stdout, c.cmd.Stderr = dir, &c.out, &c.out
 	for _, e := range os.Environ() { // the environment is not to set up a proxy
 		if !strings.HasPrefix(e, "SLUICE_") && !strings.HasPrefix(e, "GOMAXPROCS=") {
 			c.cmd.Env = append(c.cmd.Env, e)
 		}
 	}
-	if err := pinned(cores, c.cmd.Start); err != nil {
+	if err := Pinned(cores, c.cmd.Start); err != nil {
 		return nil, fmt.Errorf("start %s: %w", argv[0], err)
 	}
 	go func() {
@@ -41,8 +42,8 @@ func start(cores []int, dir string, argv ...string) (*child, error) {
 	return c, nil
 }
 
-// listens waits until the address takes connections.
-func (c *child) listens(ctx context.Context, address string) error {
+// Listens waits until the address takes connections.
+func (c *Process) Listens(ctx context.Context, address string) error {
 	for end := time.Now().Add(patience); time.Now().Before(end) && ctx.Err() == nil; {
 		conn, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {
@@ -50,15 +51,15 @@ func (c *child) listens(ctx context.Context, address string) error {
 		}
 		select {
 		case <-c.done:
-			return fmt.Errorf("%s ended at once: %s", c.cmd.Args[0], tail(c.out.String()))
+			return fmt.Errorf("%s ended at once: %s", c.cmd.Args[0], Tail(c.out.String()))
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 	return fmt.Errorf("%s does not listen on %s", c.cmd.Args[0], address)
 }
 
-// stop ends the process and waits for it.
-func (c *child) stop() {
+// Stop ends the process and waits for it.
+func (c *Process) Stop() {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-c.done:
@@ -68,8 +69,12 @@ func (c *child) stop() {
 	}
 }
 
-func tail(s string) string {
+// Tail is the end of what a program said, where the reason stands.
+func Tail(s string) string {
 	const most = 400
 	s = strings.TrimSpace(s)
 	return s[max(0, len(s)-most):]
 }
+
+// ID is the process's id.
+func (c *Process) ID() int { return c.cmd.Process.Pid }
