@@ -4,12 +4,12 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // families are the metrics' names, helps and labels. Label values come from the configuration and from fixed lists only.
 type families struct {
-	requests, duration, inFlight, endpointUp, weight, traffic *prometheus.Desc
-	selections, retries, upstreamErrors, clientErrors         *prometheus.Desc
-	phase, step, info, paused, waiting, transitions, rollouts *prometheus.Desc
-	verdict, value, limit, lasted                             *prometheus.Desc
-	reloads, lastReload, build, panics, journalErrors         *prometheus.Desc
-	all                                                       []*prometheus.Desc
+	requests, duration, inFlight, endpointUp, weight, traffic     *prometheus.Desc
+	selections, retries, upstreamErrors, clientErrors             *prometheus.Desc
+	phase, step, info, paused, waiting, transitions, rollouts     *prometheus.Desc
+	verdict, value, limit, lasted, evidence, needed, samples, bad *prometheus.Desc
+	reloads, lastReload, build, panics, journalErrors             *prometheus.Desc
+	all                                                           []*prometheus.Desc
 }
 
 func newFamilies() *families {
@@ -45,6 +45,11 @@ func newFamilies() *families {
 	f.verdict = add("check_verdict", "-1 fail, 0 insufficient, 1 pass.", "route", "check")
 	f.value = add("check_value", "What a check measures, in its own unit (percent, ms).", "route", "check", "backend")
 	f.limit = add("check_limit", "A check's limit for the canary, in its own unit (percent, ms).", "route", "check", "backend")
+	f.evidence = add("check_evidence", "The check's evidence against the canary; the attempt is rolled back at its threshold.",
+		"route", "check", "backend")
+	f.needed = add("check_evidence_limit", "The evidence at which the check rolls back.", "route", "check", "backend")
+	f.samples = add("check_samples", "The requests that the check's values come from, since the step began.", "route", "check", "backend")
+	f.bad = add("check_bad_samples", "Those of them that failed, or were beyond the limit.", "route", "check", "backend")
 	f.reloads = add("config_reloads_total", "Times the configuration was read.", "result")
 	f.lastReload = add("config_last_reload_success_timestamp_seconds", "When the configuration in force was read.")
 	f.build = add("build_info", "1 for this binary.", "version", "revision", "goversion")

@@ -14,6 +14,7 @@ func (x *exchange) carry() bool {
 	x.deadline = after(x.start, x.route.Timeout)
 	x.up.timeouts, x.up.deadline = b.Timeouts(), x.deadline
 	x.arrival = x.meter().Begin(x.start, x.choice.Cohort, x.client.shard)
+	x.countUser()
 	e := b.Pick(x.draw.Lo)
 	if e == nil {
 		return x.fail(failHealth)

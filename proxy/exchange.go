@@ -31,6 +31,9 @@ type exchange struct {
 	choice  selector.Choice
 	draw    selector.Draw
 	arrival metrics.Arrival
+	// users is where trial is counted; nil is nowhere.
+	users *metrics.Keys
+	trial metrics.Trial
 
 	// What the request's head said and is still asked for when its bytes are gone: the buffer is reused as soon as a body flows.
 	method metrics.Method
@@ -66,7 +69,7 @@ func newExchange(c *client) *exchange {
 	x := exchanges.Get().(*exchange)
 	x.client, x.front = c, c.listener.front.Load()
 	x.begun, x.parting, x.route, x.id, x.cookie = false, false, nil, x.id[:0], x.cookie[:0]
-	x.toHEAD, x.method, x.arrival = false, 0, metrics.Arrival{}
+	x.toHEAD, x.method, x.arrival, x.users = false, 0, metrics.Arrival{}, nil
 	x.scanned, x.refused, x.choice = false, nil, selector.Choice{Backend: unchosen}
 	x.up.reset()
 	x.request.reset()
@@ -258,6 +261,28 @@ func (x *exchange) own(status int, reason string) bool {
 func (x *exchange) judge(o metrics.Outcome) {
 	x.meter().End(x.arrival, o)
 	x.arrival = metrics.Arrival{}
+	if x.users != nil {
+		x.users.End(x.trial, o)
+		x.users = nil
+	}
+}
+
+// countUser counts the request in for its user, where the sticky draw has sent it to one of the two backends that are compared.
+func (x *exchange) countUser() {
+	if x.route.Users == nil || x.choice.Cohort != metrics.Drawn || x.choice.Reason != selector.Sticky {
+		return
+	}
+	if x.users = x.route.Users.Load(); x.users == nil {
+		return
+	}
+	switch split := x.route.Selector.Split(); x.choice.Backend {
+	case split.Canary:
+		x.trial = x.users.Begin(x.choice.User, metrics.CanarySide, x.start)
+	case split.Stable:
+		x.trial = x.users.Begin(x.choice.User, metrics.StableSide, x.start)
+	default:
+		x.users = nil
+	}
 }
 
 // done counts the answer that the client got.

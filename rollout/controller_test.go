@@ -88,6 +88,7 @@ func newBench(t *testing.T) *bench {
 	for _, name := range []string{"stable", "canary"} {
 		b.meters[name] = metrics.New(metrics.Config{Shards: 1, Blocks: true})
 	}
+	b.plan.Rollout.Rules.BlastRadius = 0 // a burst proves nothing; the scripts are about proof
 	return b
 }
 
@@ -327,6 +328,7 @@ func TestAStepGoesOnByItselfOnceTheDiskWorksAgain(t *testing.T) {
 		defer b.stop()
 		b.pass(200 * time.Millisecond)
 		b.store.set(0, errors.New("no space left on device"))
+		b.serve("stable", 200, 0)
 		b.serve("canary", 200, 0)
 		b.pass(20 * time.Second)
 		b.expect(Progressing, 500)
@@ -429,8 +431,9 @@ func TestARestartGoesOnAtTheCommittedWeightWithTheTimeHeld(t *testing.T) {
 		}
 		b.pass(5 * time.Minute)
 		b.expect(Progressing, 500) // minRequests apply again
+		b.serve("stable", 100, 0)
 		b.serve("canary", 100, 0)
-		b.pass(time.Second)
+		b.pass(2 * time.Second)
 		b.expect(Progressing, 2500)
 	})
 }
@@ -661,7 +664,7 @@ func TestTheStateIsTheSameAfterAWayThroughTheFileStore(t *testing.T) {
 	}
 	defer fs.Close()
 	w := newWorld()
-	for _, step := range [][]string{{"boot"}, {"tick", "1s"}, {"counts", "canary", "errors=50/50"}, {"tick", "2s"}} {
+	for _, step := range [][]string{{"boot"}, {"tick", "1s"}, {"traffic", "stable", "95/s"}, {"counts", "canary", "errors=40/100", "over=5s"}} {
 		if err := w.do(step[0], step[1:]); err != nil {
 			t.Fatal(err)
 		}

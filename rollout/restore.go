@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"go.uber.org/zap"
+
+	"sluice/metrics"
 )
 
 // boot loads the state and writes it once: a state folder has to take a write before anything on trial gets traffic.
@@ -30,7 +32,7 @@ func (c *Controller) boot() {
 	}
 	c.top = max(c.top, s.Seq)
 	c.state, c.routing = s, RoutingOf(&c.plan, &s)
-	c.restartWindows()
+	c.restartWindows(metrics.Now())
 	c.record(decisions)
 	c.publish()
 }

@@ -58,6 +58,8 @@ type Choice struct {
 	Reason Reason
 	// Cohort to count the request in.
 	Cohort metrics.Cohort
+	// User is a hash of the sticky key that decided, where Reason is Sticky.
+	User uint64
 	// Cookie says what became of the sticky cookie.
 	Cookie CookieState
 	// CookieMinted is when a kept cookie was minted, Unix seconds; 0 is unknown.
@@ -120,7 +122,7 @@ func (s *Selector) Pick(v request.View, u identity.User, d Draw) Choice {
 	}
 	choice.Backend, choice.Reason, choice.Cohort = s.draw(k), Weight, metrics.Drawn
 	if k.sticky {
-		choice.Reason = Sticky
+		choice.Reason, choice.User = Sticky, k.hash
 	}
 	return choice
 }
