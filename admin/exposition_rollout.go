@@ -41,7 +41,15 @@ func (c *collector) rollout(out sink, r Route) {
 		out.gauge(c.verdict, verdictNumber(v.Verdict), r.Name, v.Name)
 		out.gauge(c.value, v.Value, r.Name, v.Name, onTrial.Backend)
 		out.gauge(c.value, v.StableValue, r.Name, v.Name, stable.Backend)
-		out.gauge(c.limit, v.Limit, r.Name, v.Name, onTrial.Backend)
+		if v.Limit > 0 {
+			out.gauge(c.limit, v.Limit, r.Name, v.Name, onTrial.Backend)
+		}
+		out.gauge(c.evidence, v.Evidence, r.Name, v.Name, onTrial.Backend)
+		out.gauge(c.needed, v.EvidenceLimit, r.Name, v.Name, onTrial.Backend)
+		out.gauge(c.samples, float64(v.Samples), r.Name, v.Name, onTrial.Backend)
+		out.gauge(c.samples, float64(v.StableSamples), r.Name, v.Name, stable.Backend)
+		out.gauge(c.bad, float64(v.Bad), r.Name, v.Name, onTrial.Backend)
+		out.gauge(c.bad, float64(v.StableBad), r.Name, v.Name, stable.Backend)
 	}
 }
 

@@ -8,7 +8,8 @@ type families struct {
 	dnsFailures                                               *prometheus.Desc
 	selections, retries, upstreamErrors, clientErrors         *prometheus.Desc
 	phase, step, info, paused, waiting, transitions, rollouts *prometheus.Desc
-	verdict, value, limit, lasted                             *prometheus.Desc
+	verdict, value, limit, lasted, evidence, needed           *prometheus.Desc
+	samples, bad                                              *prometheus.Desc
 	reloads, lastReload, build, panics, journalErrors         *prometheus.Desc
 	tlsReloads, certificate                                   *prometheus.Desc
 	all                                                       []*prometheus.Desc
@@ -48,6 +49,11 @@ func newFamilies() *families {
 	f.verdict = add("check_verdict", "-1 fail, 0 insufficient, 1 pass.", "route", "check")
 	f.value = add("check_value", "What a check measures, in its own unit (percent, ms).", "route", "check", "backend")
 	f.limit = add("check_limit", "A check's limit for the canary, in its own unit (percent, ms).", "route", "check", "backend")
+	f.evidence = add("check_evidence", "The check's evidence against the canary; the attempt is rolled back at its threshold.",
+		"route", "check", "backend")
+	f.needed = add("check_evidence_limit", "The evidence at which the check rolls back.", "route", "check", "backend")
+	f.samples = add("check_samples", "The requests that the check's values come from, since the step began.", "route", "check", "backend")
+	f.bad = add("check_bad_samples", "Those of them that failed, or were beyond the limit.", "route", "check", "backend")
 	f.reloads = add("config_reloads_total", "Times the configuration was read.", "result")
 	f.lastReload = add("config_last_reload_success_timestamp_seconds", "When the configuration in force was read.")
 	f.tlsReloads = add("tls_reloads_total", "Certificates whose files changed, by what became of them.", "result")

@@ -15,9 +15,10 @@ type Assessor struct {
 	clock   clock
 	odds    []tables
 	shown   []shown
-	// stepBegan is the first tick of the windows.
+	// stepBegan is the first tick of the windows, requests are the canary's judged ones in them, fault is why some were left out.
 	stepBegan int64
-	seen      bool
+	requests  uint64
+	fault     string
 	report    Report
 }
 
@@ -26,6 +27,8 @@ type Now struct {
 	Step        int
 	Next        uint16 // the weight after the step, 0 where nothing is to be proven for it
 	MinRequests uint64
+	// Lost blocks since the last look: nobody read them in time.
+	Lost int64
 }
 
 // New makes an Assessor.
@@ -43,9 +46,29 @@ func New(r Rules) *Assessor {
 			a.odds[i].prepare(c, r.compares(i))
 		}
 	}
-	a.report.Findings = make([]Finding, len(r.Rules))
+	a.stepBegan = noTick
+	a.report.Findings = make([]Verdict, len(r.Rules))
 	return a
 }
+
+// Restart begins the windows anew: blocks that begin before the tick go on as evidence and are not shown, nor counted towards a pass.
+func (a *Assessor) Restart(tick int64) {
+	clear(a.shown)
+	a.stepBegan, a.requests, a.fault = tick, 0, ""
+}
+
+// shows says that the ticks from first on are in the windows.
+func (a *Assessor) shows(first int64) bool { return first >= a.stepBegan }
+
+// begin starts the windows of another step, if a Restart has not put them later.
+func (a *Assessor) begin(first int64) {
+	if a.stepBegan < first {
+		a.Restart(first)
+	}
+}
+
+// noTick is before all ticks: the windows begin with the first block.
+const noTick = math.MinInt64
 
 // use is what rule i's trials are for.
 func (r *Rules) use(i int) how {
@@ -64,11 +87,14 @@ func (r *Rules) use(i int) how {
 // for the windows, which hold what this Assessor has seen since the step began; it changes only s. The report is overwritten by the next.
 func (a *Assessor) Assess(s *State, blocks []Block, now Now) *Report {
 	a.fit(s)
-	a.report.Faults, a.report.LastFault = 0, ""
+	a.report.Faults, a.report.LastFault = int(now.Lost), ""
+	if now.Lost > 0 {
+		a.report.LastFault, a.fault = faultLost, faultLost
+	}
 	for i := range blocks {
 		b := &blocks[i]
 		if fault := b.fault(s); fault != "" {
-			a.report.Faults, a.report.LastFault = a.report.Faults+1, fault
+			a.report.Faults, a.report.LastFault, a.fault = a.report.Faults+1, fault, fault
 			continue
 		}
 		a.take(s, b)
@@ -76,6 +102,8 @@ func (a *Assessor) Assess(s *State, blocks []Block, now Now) *Report {
 	a.judge(s, now)
 	return &a.report
 }
+
+const faultLost = "the judge fell behind: counts were lost"
 
 // take is one block.
 func (a *Assessor) take(s *State, b *Block) {
@@ -90,10 +118,13 @@ func (a *Assessor) take(s *State, b *Block) {
 	}
 	if b.Step != s.Step {
 		s.Steps++
-		clear(a.shown)
+		a.begin(first)
 	}
-	if b.Step != s.Step || !a.seen {
-		a.stepBegan, a.seen = first, true
+	if a.stepBegan == noTick {
+		a.stepBegan = first
+	}
+	if a.shows(first) {
+		a.requests += b.Judged.N
 	}
 	s.Weight, s.Step, s.Last = b.Weight, b.Step, b.Tick
 	a.at(s, b.Tick)

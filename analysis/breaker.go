@@ -15,5 +15,12 @@ func (a *AbortOn) Trips(e *Evidence) bool {
 // Unreachable says that three canary requests of the step in a row found no connection while stable's last one did.
 func Unreachable(e *Evidence) bool {
 	// The row is older than the step where the step has not seen as many failures itself.
-	return e.Canary.Unreachable >= enoughUnreachable && e.Canary.Step.Judged().Errors >= enoughUnreachable && e.Stable.Unreachable == 0
+	return e.Canary.Unreachable >= enoughUnreachable && e.Canary.Errors >= enoughUnreachable && e.Stable.Unreachable == 0
+}
+
+func percent(part, whole uint64) float64 {
+	if whole == 0 {
+		return 0
+	}
+	return 100 * float64(part) / float64(whole)
 }

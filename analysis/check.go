@@ -1,6 +1,6 @@
 // Package analysis says whether a canary is good enough, on numbers that others have counted.
 //
-// It is pure: no clock, no state, no traffic. It decides nothing about weights; that is rollout's. Start at Judge.
+// It is pure: no clock, no traffic, no I/O. It decides nothing about weights; that is rollout's. Start at Assess.
 package analysis
 
 import (
@@ -15,7 +15,7 @@ const (
 	Latency   = "latency"    // milliseconds, a quantile or the mean
 )
 
-// Check is a metric with its limits.
+// Check is a metric with its limit.
 type Check struct {
 	// Name is unique in a rollout.
 	Name string
@@ -39,33 +39,14 @@ type AbortOn struct {
 	Window      time.Duration
 }
 
-// RecentWindow is how far Arm.Recent reaches back.
-const RecentWindow = 10 * time.Second
-
-// Sample is what was counted of one backend in one window.
-type Sample struct {
-	metrics.Window
-	// Slow has, for each check, the judged requests of the window that have not ended and are older than the check's latency limit.
-	// It may be shorter than the list of checks.
-	Slow []uint64
-}
-
-// Arm is what was counted of one backend. No window reaches back beyond the last change of weight.
+// Arm is what was counted of one backend for the fast lane. No window reaches back beyond the last change of weight.
 type Arm struct {
-	// Recent is the last RecentWindow, Step is everything since the step began.
-	Recent, Step Sample
-	// Abort are the judged requests of AbortOn.Window.
-	Abort metrics.Counts
+	// Abort are the judged requests of AbortOn.Window, Errors the judged ones that failed since the step began.
+	Abort  metrics.Counts
+	Errors uint64
 	// Unreachable counts the judged requests in a row, up to the last one, for which no connection could be made.
 	Unreachable uint32
 }
 
-// Evidence is what a judgement is made from.
-type Evidence struct {
-	Canary, Stable Arm
-	// MinRequests of the step: as many canary requests are needed for a pass.
-	MinRequests uint64
-}
-
-// Requests are the canary's judged requests of the step that have ended.
-func (e *Evidence) Requests() uint64 { return e.Canary.Step.Judged().Finished() }
+// Evidence is what the fast lane looks at: for a canary that is plainly dead, outside every bound on false alarms.
+type Evidence struct{ Canary, Stable Arm }

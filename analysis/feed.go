@@ -35,8 +35,10 @@ func (a *Assessor) test(s *State, i int, b *Block) {
 	t, c, w := &s.Tests[i], &a.rules.Rules[i], &a.shown[i]
 	switch c.Metric {
 	case ErrorRate:
-		w.pair.add(b.Drawn)
-		w.judged.add(b.Judged)
+		if a.shows(b.Tick - b.length() + 1) {
+			w.pair.add(b.Drawn)
+			w.judged.add(b.Judged)
+		}
 		pair, judged := b.Drawn, b.Judged
 		if a.rules.Sticky {
 			pair, judged = b.Firsts, b.Firsts.Canary
@@ -44,8 +46,10 @@ func (a *Assessor) test(s *State, i int, b *Block) {
 		}
 		a.trials(t, i, pair, judged, b.Tick, b.length())
 	case Conversions:
-		w.pair.add(b.Visits)
-		w.judged.add(b.Visits.Canary)
+		if a.shows(b.Tick - b.length() + 1) {
+			w.pair.add(b.Visits)
+			w.judged.add(b.Visits.Canary)
+		}
 		a.trials(t, i, b.Visits, b.Visits.Canary, b.Tick, b.length())
 	case Latency:
 		if b.Latency != nil && b.Tick-s.First >= int64(a.rules.Warmup/(100*time.Millisecond)) {
@@ -63,7 +67,9 @@ func (a *Assessor) trials(t *Test, i int, p Pair, judged Tally, tick, length int
 // latency is one second of arrivals.
 func (a *Assessor) latency(t *Test, i int, b *Block) {
 	c, l := &a.rules.Rules[i], b.Latency
-	a.shown[i].latency(l)
+	if a.shows(b.Tick - ticksASecond + 1) {
+		a.shown[i].latency(l)
+	}
 	for _, o := range []struct {
 		order *Order
 		odds  *odds

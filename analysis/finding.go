@@ -9,27 +9,49 @@ const (
 	ProvenWithin = "proven within"
 )
 
-// Finding is a verdict with its evidence.
-type Finding struct {
-	Verdict
+// The verdicts.
+const (
+	Pass         = "pass"
+	Fail         = "fail"
+	Insufficient = "insufficient"
+)
+
+// Verdict is what a check says, with its numbers and its evidence: the entry of `checks` in the admin API and the journal. Values are in Unit.
+type Verdict struct {
+	Name    string `json:"name"`
+	Metric  string `json:"metric"`
+	Unit    string `json:"unit"`    // percent | ms
+	Verdict string `json:"verdict"` // pass | fail | insufficient
+	// Reason is why the numbers are insufficient.
+	Reason string `json:"reason,omitempty"`
+	// Quantile that a latency's values are: "p95"; "" is the mean.
+	Quantile      string  `json:"quantile,omitempty"`
+	Value         float64 `json:"value"`
+	StableValue   float64 `json:"stableValue"`
+	Limit         float64 `json:"limit"` // 0 is none
+	Samples       uint64  `json:"samples"`
+	StableSamples uint64  `json:"stableSamples"`
+	Bad           uint64  `json:"bad"`
+	StableBad     uint64  `json:"stableBad"`
 	// Evidence is the e-value nearest to its EvidenceLimit of those of the check: an equally good canary would show as much in at most 1 of
 	// Evidence rollouts.
 	Evidence      float64 `json:"evidence"`
 	EvidenceLimit float64 `json:"evidenceLimit"`
 	// HarmUpper is, in percentage points, how much worse than stable the canary's rate may still be (95 %); HarmLimit is what the next step
 	// allows. Both are 0 where nothing is to be proven.
-	HarmUpper float64 `json:"harmUpper,omitempty"`
+	HarmUpper float64 `json:"harmUpper"`
 	HarmLimit float64 `json:"harmLimit,omitempty"`
 	// Low and High enclose the canary's rate, in Unit (95 %, at any time).
 	Low  float64 `json:"low,omitempty"`
 	High float64 `json:"high,omitempty"`
 	// Line is the largest rate that is within the margin of stable's, in percent.
 	Line     float64 `json:"line,omitempty"`
-	Standing string  `json:"standing"`
+	Standing string  `json:"standing,omitempty"`
 	// OverLimit says that it was the absolute limit that failed.
 	OverLimit bool `json:"overLimit,omitempty"`
-	// Reason is why the numbers are insufficient.
-	Reason string `json:"reason,omitempty"`
+	// Fault is why numbers of this window were left out, "" if none were.
+	Fault  string `json:"fault,omitempty"`
+	DryRun bool   `json:"dryRun,omitempty"`
 }
 
 // The reasons of an insufficient verdict.
@@ -40,11 +62,12 @@ const (
 	ReasonLimit     = "limit"                // above the absolute limit, not proven
 	ReasonNoStable  = "no stable traffic"    // nothing to compare with
 	ReasonUnhealthy = "stable breaks it too" // the limit, not the canary
+	ReasonFault     = "bad numbers"          // some of this look were left out
 )
 
 // Report is what the rules say after a look.
 type Report struct {
-	Findings []Finding
+	Findings []Verdict
 	// Failed is the finding that rolls back, -1 if none does.
 	Failed int
 	// Pass says that every check that decides passes: the step is proven, its hold aside.
@@ -55,7 +78,9 @@ type Report struct {
 	RequestsNeeded uint64
 	// TimeNeeded is how long these take at the step's rate so far; 0 where none came.
 	TimeNeeded time.Duration
-	// Faults are the blocks of this look that were not used, LastFault says why.
+	// Requests are the canary's judged ones since the windows began.
+	Requests uint64
+	// Faults are the blocks of this look that were not used, LastFault says why. A look with faults passes nothing.
 	Faults    int
 	LastFault string
 }

@@ -113,7 +113,7 @@ func TestADryRunDecidesNothing(t *testing.T) {
 			t.Fatalf("a dry run decided: %+v", rep)
 		}
 	}
-	if f := a.report.Findings[0]; f.Verdict.Verdict != Fail {
-		t.Errorf("verdict %q, want it shown as failed", f.Verdict.Verdict)
+	if f := a.report.Findings[0]; f.Verdict != Fail {
+		t.Errorf("verdict %q, want it shown as failed", f.Verdict)
 	}
 }

@@ -132,15 +132,27 @@ func (s *State) Fold() {
 	}
 }
 
-func (t *Test) fold() {
-	for _, p := range t.processes() {
-		p.fold(p)
+// FoldUsers gives up the bets on users and goes on with their cash: when it is no longer known which of them have failed, each would be
+// counted again.
+func (s *State) FoldUsers() {
+	for i := range s.Tests {
+		s.Tests[i].foldUsers()
 	}
+}
+
+func (t *Test) foldUsers() {
 	for _, r := range []*Rank{t.Rank, t.LimitRank} {
 		if r != nil {
 			*r = Rank{Cash: r.Cash, Rho: r.Rho}
 		}
 	}
+}
+
+func (t *Test) fold() {
+	for _, p := range t.processes() {
+		p.fold(p)
+	}
+	t.foldUsers()
 	if t.Trials != nil {
 		t.Trials.HasHarm, t.Trials.Harm = false, newProcess(1) // a proof begins anew at 1, as at a new step
 		t.Trials.HarmStep = 0

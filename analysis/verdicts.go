@@ -8,6 +8,7 @@ import (
 // judge fills the report from the evidence and the windows.
 func (a *Assessor) judge(s *State, now Now) {
 	r := &a.report
+	r.Requests = a.requests
 	r.Failed, r.Pass, r.StableUnhealthy, r.RequestsNeeded, r.TimeNeeded = -1, true, false, 0, 0
 	for i := range s.Tests {
 		t, f := &s.Tests[i], &r.Findings[i]
@@ -16,8 +17,8 @@ func (a *Assessor) judge(s *State, now Now) {
 		if f.DryRun {
 			continue
 		}
-		r.Pass = r.Pass && f.Verdict.Verdict == Pass
-		if f.Verdict.Verdict == Fail && r.Failed < 0 {
+		r.Pass = r.Pass && f.Verdict == Pass
+		if f.Verdict == Fail && r.Failed < 0 {
 			r.Failed = i
 		}
 		r.StableUnhealthy = r.StableUnhealthy || e.shared
@@ -40,8 +41,8 @@ func (a *Assessor) timeFor(requests uint64, i int, s *State) time.Duration {
 func (a *Assessor) neededBy(t *Test, i int, now Now) uint64 {
 	w := &a.shown[i]
 	need := uint64(0)
-	if least := max(now.MinRequests, 1); w.judged.N < least {
-		need = least - w.judged.N
+	if least := max(now.MinRequests, 1); a.requests < least {
+		need = least - a.requests
 	}
 	if t.Trials != nil && w.pair.Canary.N+w.pair.Stable.N > 0 {
 		need = max(need, t.Trials.needed(w.pair.share()))
@@ -50,12 +51,12 @@ func (a *Assessor) neededBy(t *Test, i int, now Now) uint64 {
 }
 
 // find is the finding of one rule.
-func (a *Assessor) find(f *Finding, s *State, i int, now Now, e *weights) {
+func (a *Assessor) find(f *Verdict, s *State, i int, now Now, e *weights) {
 	t, c, h, w := &s.Tests[i], &a.rules.Rules[i], &a.how[i], &a.shown[i]
-	*f = Finding{Verdict: Verdict{
-		Name: c.Name, Metric: c.Metric, Unit: "percent", DryRun: c.DryRun, Limit: c.Max,
+	*f = Verdict{
+		Name: c.Name, Metric: c.Metric, Unit: "percent", DryRun: c.DryRun, Limit: c.Max, Quantile: c.QuantileName, Fault: a.fault,
 		Samples: w.judged.N, StableSamples: w.pair.Stable.N, Bad: w.judged.Bad, StableBad: w.pair.Stable.Bad,
-	}}
+	}
 	a.values(f, c, w)
 	f.Evidence, f.EvidenceLimit = math.Exp(min(e.show, 700)), math.Exp(e.need)
 	if h.compare || t.Rank != nil {
@@ -67,21 +68,23 @@ func (a *Assessor) find(f *Finding, s *State, i int, now Now, e *weights) {
 	over := c.HasMax && f.Value > c.Max || c.HasMin && f.Value < c.Min
 	switch {
 	case t.Crossed != "":
-		f.Verdict.Verdict, f.Standing, f.OverLimit = Fail, ProvenWorse, t.Crossed == crossedLimit
-	case w.judged.N < max(now.MinRequests, 1):
-		f.Verdict.Verdict, f.Reason = Insufficient, ReasonRequests
+		f.Verdict, f.Standing, f.OverLimit = Fail, ProvenWorse, t.Crossed == crossedLimit
+	case a.report.Faults > 0:
+		f.Verdict, f.Reason = Insufficient, ReasonFault
+	case a.requests < now.MinRequests || w.judged.N == 0:
+		f.Verdict, f.Reason = Insufficient, ReasonRequests
 	case e.shared:
-		f.Verdict.Verdict, f.Reason = Insufficient, ReasonUnhealthy
+		f.Verdict, f.Reason = Insufficient, ReasonUnhealthy
 	case over:
-		f.Verdict.Verdict, f.Reason = Insufficient, ReasonLimit
+		f.Verdict, f.Reason = Insufficient, ReasonLimit
 	case !c.Alone && w.pair.Stable.N == 0 && !a.clock.alone:
-		f.Verdict.Verdict, f.Reason = Insufficient, ReasonNoStable
+		f.Verdict, f.Reason = Insufficient, ReasonNoStable
 	case max(e.margin, e.limit) >= logAcceptance:
-		f.Verdict.Verdict, f.Reason = Insufficient, ReasonDoubt
+		f.Verdict, f.Reason = Insufficient, ReasonDoubt
 	case !proven:
-		f.Verdict.Verdict, f.Reason = Insufficient, ReasonEvidence
+		f.Verdict, f.Reason = Insufficient, ReasonEvidence
 	default:
-		f.Verdict.Verdict, f.Standing = Pass, ProvenWithin
+		f.Verdict, f.Standing = Pass, ProvenWithin
 	}
 	if f.Standing == "" || f.Standing == ProvenWithin && f.HarmLimit == 0 {
 		f.Standing = NotDecided
@@ -111,7 +114,7 @@ func (a *Assessor) weigh(t *Test, i int) (e weights) {
 }
 
 // proof says whether the next step's harm is bounded, and by how much.
-func (a *Assessor) proof(f *Finding, t *Test, w *shown, now Now) bool {
+func (a *Assessor) proof(f *Verdict, t *Test, w *shown, now Now) bool {
 	tr := t.Trials
 	if tr == nil || now.Next == 0 || a.rules.BlastRadius <= 0 || f.Metric != ErrorRate {
 		return true
@@ -138,7 +141,7 @@ type cached struct {
 }
 
 // values fills in what is shown of the step so far.
-func (a *Assessor) values(f *Finding, c *Rule, w *shown) {
+func (a *Assessor) values(f *Verdict, c *Rule, w *shown) {
 	if w.cached.n != w.judged.N && (w.cached.second != a.clock.second || w.cached.n == 0) {
 		w.cached = cached{n: w.judged.N, second: a.clock.second}
 		w.cached.low, w.cached.high = interval(w.judged, 0.05)
@@ -179,3 +182,5 @@ func (r *Rule) read(w *shown) (canary, stable float64) {
 	}
 	return at(w.canary.Quantile(r.Quantile)), at(w.stable.Quantile(r.Quantile))
 }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

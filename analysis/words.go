@@ -12,7 +12,7 @@ import (
 // to know how many releases are.
 
 // Numbers is what was seen on both sides: "the canary failed 7 of 207 requests (3.4%), stable 10 of 4,593 (0.2%)".
-func (f *Finding) Numbers(quantile string) string {
+func (f *Verdict) Numbers() string {
 	switch f.Metric {
 	case ErrorRate:
 		return fmt.Sprintf("the canary failed %s of %s (%s), stable %s of %s (%s)",
@@ -21,6 +21,7 @@ func (f *Finding) Numbers(quantile string) string {
 		return fmt.Sprintf("%s of the canary's %s converted, %s of stable's %s",
 			percents(f.Value), counted(f.Samples, "user"), percents(f.StableValue), thousands(f.StableSamples))
 	}
+	quantile := f.Quantile
 	if quantile == "" {
 		quantile = "mean latency"
 	}
@@ -30,7 +31,7 @@ func (f *Finding) Numbers(quantile string) string {
 
 // Odds is what the evidence means: "A canary no worse than stable would show evidence this strong in at most 1 of 2,041 rollouts (limit: 1 in
 // 1,000)."
-func (f *Finding) Odds() string {
+func (f *Verdict) Odds() string {
 	good := "A canary no worse than stable"
 	if f.OverLimit {
 		good = "A canary within the limit of " + f.limit() + ", or no worse than stable,"
@@ -41,7 +42,7 @@ func (f *Finding) Odds() string {
 
 // Bounded is what has been proven for the next weight: "the canary's failure rate is at most 0.3 pp above stable (95%); 0.4 pp is the limit for
 // 25%". "" where nothing had to be.
-func (f *Finding) Bounded(next string) string {
+func (f *Verdict) Bounded(next string) string {
 	if f.HarmLimit <= 0 {
 		return ""
 	}
@@ -50,14 +51,14 @@ func (f *Finding) Bounded(next string) string {
 }
 
 // Shared is why an attempt pauses instead of being rolled back: "stable itself is failing 3.1% (limit 1%); the canary is not worse".
-func (f *Finding) Shared() string {
+func (f *Verdict) Shared() string {
 	if f.Metric == ErrorRate {
 		return fmt.Sprintf("stable itself is failing %s (limit %s); the canary is not worse", percents(f.StableValue), f.limit())
 	}
 	return fmt.Sprintf("stable itself is beyond the limit of %s of %s; the canary is not worse", f.limit(), f.Name)
 }
 
-func (f *Finding) limit() string {
+func (f *Verdict) limit() string {
 	if f.Unit == "ms" {
 		return millis(f.Limit)
 	}

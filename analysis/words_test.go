@@ -7,28 +7,27 @@ import (
 
 func TestTheWordsOfFindings(t *testing.T) {
 	t.Parallel()
-	errors := Finding{
-		Verdict: Verdict{
-			Name: "error-rate", Metric: ErrorRate, Unit: "percent", Value: 3.38, StableValue: 0.2177, Samples: 207, StableSamples: 4593,
-			Bad: 7, StableBad: 10, Limit: 1,
-		},
+	errors := Verdict{
+		Name: "error-rate", Metric: ErrorRate, Unit: "percent", Value: 3.38, StableValue: 0.2177, Samples: 207, StableSamples: 4593,
+		Bad: 7, StableBad: 10, Limit: 1,
 		Evidence: 2041.7, EvidenceLimit: 1000, HarmUpper: 0.31, HarmLimit: 0.4,
 	}
 	over := errors
 	over.OverLimit, over.StableValue = true, 3.1
-	p95 := Finding{Verdict: Verdict{
+	p95 := Verdict{
 		Metric: Latency, Unit: "ms", Value: 212.4, StableValue: 8.27, Samples: 1, StableSamples: 20000, Limit: 500, Name: "latency-p95",
-	}}
+		Quantile: "p95",
+	}
 	report := Report{RequestsNeeded: 768, TimeNeeded: 5*time.Hour + 12*time.Minute}
 	for _, c := range []struct{ got, want string }{
-		{errors.Numbers(""), "the canary failed 7 of 207 requests (3.4%), stable 10 of 4,593 (0.2%)"},
+		{errors.Numbers(), "the canary failed 7 of 207 requests (3.4%), stable 10 of 4,593 (0.2%)"},
 		{errors.Odds(), "A canary no worse than stable would show evidence this strong in at most 1 of 2,041 rollouts (limit: 1 in 1,000)."},
 		{over.Odds(), "A canary within the limit of 1%, or no worse than stable, would show evidence this strong in at most 1 of 2,041 rollouts (limit: 1 in 1,000)."},
 		{errors.Bounded("25%"), "the canary's failure rate is at most 0.3 pp above what it may be beside stable's (95%); 0.4 pp is the limit for 25%"},
 		{p95.Bounded("25%"), ""},
 		{over.Shared(), "stable itself is failing 3.1% (limit 1%); the canary is not worse"},
 		{p95.Shared(), "stable itself is beyond the limit of 500 ms of latency-p95; the canary is not worse"},
-		{p95.Numbers("p95"), "the canary's p95 was 212 ms over 1 request, stable's 8.3 ms over 20,000"},
+		{p95.Numbers(), "the canary's p95 was 212 ms over 1 request, stable's 8.3 ms over 20,000"},
 		{report.Needs(37, 15*time.Minute), "37 canary requests in 15 min; about 770 more as good as stable's are needed, some 5.2 h"},
 		{(&Report{}).Needs(1, 31*time.Second), "1 canary request in 31 s"},
 		{percents(0.04), "0.04%"},

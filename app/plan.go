@@ -15,7 +15,7 @@ import (
 
 // plan is what the configuration says of a route that can move weights.
 func plan(r *config.Route) rollout.Plan {
-	out := rollout.Plan{Route: r.Name, Rollout: rolloutPlan(r.Rollout), Digest: digest(r.Backends)}
+	out := rollout.Plan{Route: r.Name, Rollout: rolloutPlan(r), Digest: digest(r.Backends)}
 	for _, b := range r.Backends {
 		out.Backends = append(out.Backends, rollout.Backend{Name: b.Name, Version: b.Version})
 	}
@@ -40,7 +40,8 @@ func digest(backends []config.Backend) string {
 	return strconv.FormatUint(h.Sum64(), 16)
 }
 
-func rolloutPlan(c *config.Rollout) *rollout.Rollout {
+func rolloutPlan(route *config.Route) *rollout.Rollout {
+	c := route.Rollout
 	if c == nil {
 		return nil
 	}
@@ -56,17 +57,44 @@ func rolloutPlan(c *config.Rollout) *rollout.Rollout {
 	for _, s := range c.Stops {
 		out.Stops = append(out.Stops, rollout.Stop{Before: s.Before + 1, Gate: s.Gate, Expires: s.Expires, Pause: s.Pause})
 	}
-	for i := range c.Analysis.Checks {
-		out.Checks = append(out.Checks, check(&c.Analysis.Checks[i]))
-	}
+	out.Timeout = route.Timeout
+	out.Rules = rules(route)
 	if a := c.Analysis.AbortOn; a != nil {
 		out.AbortOn = &analysis.AbortOn{ErrorRate: percent(a.ErrorRate), MinRequests: a.MinRequests, Window: a.Window}
 	}
 	return out
 }
 
-func check(c *config.Check) analysis.Check {
-	out := analysis.Check{Name: c.Name, Metric: c.Metric, HasMax: true, DryRun: c.DryRun, Max: percent(c.MaxRate)}
+// rules are what the route's attempts are judged by.
+func rules(route *config.Route) analysis.Rules {
+	c := route.Rollout
+	out := analysis.Rules{
+		Confidence: share(c.Confidence), BlastRadius: share(c.BlastRadius), Sticky: len(route.Sticky.By) > 0, Warmup: c.Warmup,
+		Steps: len(c.Steps) + 1, Duration: longest(c),
+	}
+	for i := range c.Analysis.Checks {
+		out.Rules = append(out.Rules, judged(&c.Analysis.Checks[i]))
+	}
+	return out
+}
+
+// longest is how long an attempt takes whose every step waits as long as the plan allows. The late stakes are spread over it.
+func longest(c *config.Rollout) time.Duration {
+	all := c.Bake
+	for _, s := range c.Steps {
+		all += s.Hold + c.MaxWait
+	}
+	for _, s := range c.Stops {
+		all += s.Pause
+	}
+	return all
+}
+
+func judged(c *config.Check) analysis.Rule {
+	out := analysis.Rule{
+		Check: analysis.Check{Name: c.Name, Metric: c.Metric, HasMax: c.Limited, DryRun: c.DryRun, Max: percent(c.MaxRate)},
+		Alone: !c.Compare, MaxIncrease: percent(c.MaxIncrease), MaxRatio: c.MaxRatio,
+	}
 	if c.Metric == analysis.Latency {
 		out.Max = float64(c.MaxLatency) / float64(time.Millisecond)
 		out.QuantileName = c.Quantile
@@ -85,3 +113,5 @@ func quantile(name string) float64 {
 }
 
 func percent(p config.Percent) float64 { return float64(p) / 100 }
+
+func share(p config.Percent) float64 { return float64(p) / float64(config.Full) }

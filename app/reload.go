@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -173,8 +174,9 @@ func (a *App) control(cfg *config.Config, t *router.Table) (map[string]*part, er
 		}
 		p := old[r.Name]
 		if p == nil {
-			p = &part{done: make(chan struct{})}
+			p = &part{done: make(chan struct{}), users: new(atomic.Pointer[metrics.Keys])}
 		}
+		t.Routes[i].Users = p.users
 		p.live.Store(t.Routes[i])
 		if err := a.direct(p, plan(r)); err != nil {
 			return nil, fmt.Errorf("route %q: %w", r.Name, err)
@@ -193,6 +195,7 @@ func (a *App) direct(p *part, plan rollout.Plan) error {
 		Plan: plan, Store: a.store, Journal: a.journal, Log: a.Log, Apply: a.applier.apply,
 		Meters:    func(backend string) *metrics.Meter { return a.backends.meter(backendName{plan.Route, backend}) },
 		Available: p.available, InFlight: p.inFlight, CutStreams: p.cutStreams,
+		Users: p.users.Store,
 	})
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"sluice/backend"
 	"sluice/config"
 	"sluice/identity"
+	"sluice/metrics"
 	"sluice/rollout"
 	"sluice/router"
 	"sluice/selector"
@@ -127,9 +128,10 @@ func route(c *config.Route) (*router.Route, error) {
 // part is a route whose weights can move: its controller, and what the controller asks about its backends.
 type part struct {
 	*rollout.Controller
-	live atomic.Pointer[router.Route]
-	stop func()
-	done chan struct{}
+	live  atomic.Pointer[router.Route]
+	users *atomic.Pointer[metrics.Keys] // the same in every table that has the route
+	stop  func()
+	done  chan struct{}
 }
 
 // named is a backend of the route by its name; nil when it is not in force.

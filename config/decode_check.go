@@ -1,6 +1,10 @@
 package config
 
 import (
+	"errors"
+	"math"
+	"strconv"
+
 	"gopkg.in/yaml.v3"
 )
 
@@ -8,17 +12,20 @@ import (
 func (d *decoder) check(v value, c *Check) {
 	var limit, quantile value
 	d.object(v, keys{
-		"name":     one(d, &c.Name, parseName),
-		"metric":   one(d, &c.Metric, oneOf([]string{"error-rate", "latency"}, "conversion-rate", "cpu", "memory")),
-		"quantile": func(v value) { quantile = v },
-		"max":      func(v value) { limit = v },
-		"dryRun":   one(d, &c.DryRun, parseBool),
+		"name":        one(d, &c.Name, parseName),
+		"metric":      one(d, &c.Metric, oneOf([]string{"error-rate", "latency"}, "conversion-rate", "cpu", "memory")),
+		"quantile":    func(v value) { quantile = v },
+		"max":         func(v value) { limit = v },
+		"maxIncrease": one(d, &c.MaxIncrease, parsePositivePercent),
+		"maxRatio":    one(d, &c.MaxRatio, parseRatio),
+		"compare":     one(d, &c.Compare, parseBool),
+		"dryRun":      one(d, &c.DryRun, parseBool),
 	})
 	if v.node.Kind != yaml.MappingNode {
 		return
 	}
 	d.required(v, "metric", "like metric: error-rate")
-	d.required(v, "max", "like max: 5% for error-rate, max: 500ms for latency")
+	c.Limited = limit.node != nil
 	switch c.Metric {
 	case "error-rate":
 		if quantile.node != nil {
@@ -31,13 +38,69 @@ func (d *decoder) check(v value, c *Check) {
 			one(d, &c.Quantile, oneOf([]string{"p50", "p90", "p95", "p99", "p99.9", "mean"}))(quantile)
 		}
 		readLimit(d, limit, &c.MaxLatency, positive(parseDuration))
+		if d.has(v.path + ".maxIncrease") {
+			d.errorf(v.path+".maxIncrease", "latency has no points; write maxRatio, like 1.2")
+		}
 	}
+	d.comparison(v, c)
 	if !d.has(v.path + ".name") {
 		c.Name = c.Metric
-		if c.Quantile != "" {
+		if c.Quantile != "" && c.Limited {
 			c.Name += "-" + c.Quantile
 		}
 	}
+}
+
+// comparison: a check that compares nothing has to have a limit, and no margin.
+func (d *decoder) comparison(v value, c *Check) {
+	if c.Compare {
+		return
+	}
+	if !c.Limited {
+		d.errorf(v.path+".compare", "false leaves the limit alone, and there is none; write max, or remove the key")
+	}
+	for _, key := range []string{".maxIncrease", ".maxRatio"} {
+		if d.has(v.path + key) {
+			d.errorf(v.path+key, "is a margin beside stable, and compare is false; remove one of the two")
+		}
+	}
+}
+
+// mostRatio is a factor that no margin needs.
+const mostRatio = 100
+
+func parseRatio(s string) (float64, error) {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsNaN(f) || f <= 0 || f > mostRatio {
+		return 0, errors.New("is no factor; write it like 1.2, above 0 and at most 100")
+	}
+	return f, nil
+}
+
+// parseConfidence is 1 - the probability of a false rollback.
+func parseConfidence(s string) (Percent, error) {
+	p, err := parsePercent(s)
+	switch {
+	case err != nil:
+		return 0, err
+	case p >= Full:
+		return 0, errors.New("can't be reached: no finite number of requests makes certain; write 99.9%")
+	case p < Full/2:
+		return 0, errors.New("would roll back every other good canary; write at least 50%")
+	}
+	return p, nil
+}
+
+// parseBlastRadius reads a share of all traffic, or off.
+func parseBlastRadius(s string) (Percent, error) {
+	if s == "off" {
+		return 0, nil
+	}
+	p, err := parsePercent(s)
+	if err == nil && p == 0 {
+		return 0, errors.New(`must be more than 0%; "off" asks for no proof`)
+	}
+	return p, err
 }
 
 func readLimit[T any](d *decoder, v value, to *T, parse func(string) (T, error)) {

@@ -28,6 +28,9 @@ func (d *decoder) rollout(v value, r *Rollout) {
 		"decision":       one(d, &r.Decision, oneOf([]string{"auto", "manual", "hybrid"})),
 		"onInsufficient": one(d, &r.OnInsufficient, oneOf([]string{"wait", "pause", "promote", "rollback"})),
 		"maxWait":        one(d, &r.MaxWait, positive(parseDuration)),
+		"blastRadius":    one(d, &r.BlastRadius, parseBlastRadius),
+		"confidence":     one(d, &r.Confidence, parseConfidence),
+		"warmup":         one(d, &r.Warmup, parseDuration),
 		"autoStart":      one(d, &r.AutoStart, parseBool),
 		"analysis":       into(&r.Analysis, d.analysis),
 		"rollback":       into(&r.Rollback, d.rollback),
@@ -101,7 +104,7 @@ func (d *decoder) takeBake(path string, r *Rollout) {
 
 // completeChecks brings a preset's checks; steps of one's own need checks of one's own.
 func (d *decoder) completeChecks(path string, r *Rollout) {
-	const mend = "set analysis.checks, like [{metric: error-rate, max: 5%}]"
+	const mend = "set analysis.checks, like [{metric: error-rate}]"
 	switch {
 	case d.has(path + ".analysis.checks"):
 		if len(r.Analysis.Checks) == 0 && r.Decision != "manual" && !d.broken(path+".analysis.checks") && !d.broken(path+".decision") {
@@ -118,7 +121,7 @@ func (d *decoder) completeChecks(path string, r *Rollout) {
 func (d *decoder) analysis(v value, a *Analysis) {
 	d.object(v, keys{
 		"interval": one(d, &a.Interval, parseInterval),
-		"checks":   listOf(d, &a.Checks, zero[Check], d.check),
+		"checks":   listOf(d, &a.Checks, defaultCheck, d.check),
 		"abortOn":  func(v value) { d.abortOn(v, &a.AbortOn) },
 	})
 }

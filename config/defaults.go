@@ -59,6 +59,7 @@ func defaultRollout() Rollout {
 	return Rollout{
 		Stable: "stable", Canary: "canary",
 		Decision: "auto", OnInsufficient: "wait", MaxWait: 30 * time.Minute, AutoStart: true, Salt: "attempt",
+		BlastRadius: 10, Confidence: 9990,
 		Analysis: Analysis{Interval: 100 * time.Millisecond, AbortOn: new(defaultAbortOn())},
 		Rollback: Rollback{Auto: true, Drain: "finish", DrainTimeout: 30 * time.Second},
 	}
@@ -73,11 +74,13 @@ const (
 	defaultMinRequests = 100
 )
 
+func defaultCheck() Check { return Check{Compare: true} }
+
 // defaultChecks are those of every preset.
 func defaultChecks() []Check {
 	return []Check{
-		{Name: "error-rate", Metric: "error-rate", MaxRate: 500},
-		{Name: "latency-p95", Metric: "latency", Quantile: "p95", MaxLatency: time.Second},
+		{Name: "error-rate", Metric: "error-rate", Compare: true},
+		{Name: "latency", Metric: "latency", Quantile: defaultQuantile, Compare: true},
 	}
 }
 

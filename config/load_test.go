@@ -65,12 +65,12 @@ routes:
 			Timeout:  30 * time.Second,
 			Rollout: &Rollout{
 				Stable: "stable", Canary: "canary", Preset: "fast", Steps: []Step{step(500), step(2500), step(5000)},
-				Bake: 10 * time.Minute, BakeStable: 500, Decision: "auto", OnInsufficient: "wait", MaxWait: 30 * time.Minute, AutoStart: true, Salt: "attempt",
+				Bake: 10 * time.Minute, BakeStable: 500, Decision: "auto", OnInsufficient: "wait", MaxWait: 30 * time.Minute, BlastRadius: 10, Confidence: 9990, AutoStart: true, Salt: "attempt",
 				Analysis: Analysis{
 					Interval: 100 * time.Millisecond,
 					Checks: []Check{
-						{Name: "error-rate", Metric: "error-rate", MaxRate: 500},
-						{Name: "latency-p95", Metric: "latency", Quantile: "p95", MaxLatency: time.Second},
+						{Name: "error-rate", Metric: "error-rate", Compare: true},
+						{Name: "latency", Metric: "latency", Quantile: "p95", Compare: true},
 					},
 					AbortOn: &AbortOn{ErrorRate: 5000, MinRequests: 20, Window: 2 * time.Second},
 				},

@@ -27,6 +27,13 @@ type Rollout struct {
 	OnInsufficient string
 	// MaxWait is the longest wait at a step for enough evidence, beyond its hold. Default 30m.
 	MaxWait time.Duration
+	// BlastRadius is the largest excess of failures, as a share of all traffic, that a next step may risk: advancing needs the proof; 0 is off.
+	// Default 0.1 %.
+	BlastRadius Percent
+	// Confidence is 1 - the probability that the whole attempt is rolled back although the canary is within its margins. Default 99.9 %.
+	Confidence Percent
+	// Warmup at the start of an attempt in which latency is left out. Default 0s.
+	Warmup time.Duration
 	// AutoStart starts an attempt when the canary has a new version that never failed here. Default true.
 	AutoStart bool
 	// Analysis judges the canary.
@@ -65,24 +72,33 @@ type Stop struct {
 type Analysis struct {
 	// Interval between two looks. Default 100ms.
 	Interval time.Duration
-	// Checks that each must hold. Default with a preset: error-rate at most 5 %, latency p95 at most 1s.
+	// Checks that each must hold. Default with a preset: error-rate and latency, compared with stable.
 	Checks []Check
 	// AbortOn is the circuit breaker; nil is off. Default 50 % of at least 20 requests in 2s.
 	AbortOn *AbortOn
 }
 
-// Check is a metric with its limit.
+// Check is a metric: how it may compare with stable, and a limit of its own.
 type Check struct {
-	// Name is unique in the rollout. Default: the metric, with the quantile for latency ("latency-p95").
+	// Name is unique in the rollout. Default: the metric, with the quantile for a latency limit ("latency-p95").
 	Name string
 	// Metric is "error-rate" or "latency".
 	Metric string
-	// Quantile of latency: p50, p90, p95, p99, p99.9 or mean; "" for other metrics. Default "p95".
+	// Quantile of latency that is shown and that the limit is about: p50, p90, p95, p99, p99.9 or mean; "" for other metrics. Default "p95".
 	Quantile string
-	// MaxRate is the inclusive limit of error-rate.
+	// Limited says that there is a max.
+	Limited bool
+	// MaxRate is the inclusive limit of error-rate. Default none.
 	MaxRate Percent
-	// MaxLatency is the inclusive limit of latency.
+	// MaxLatency is the inclusive limit of latency. Default none.
 	MaxLatency time.Duration
+	// MaxIncrease is how many percentage points the canary's error rate may be above stable's; 0 is the default margin. Default: 1.25 times
+	// stable's rate and 0.02 to 0.1 points.
+	MaxIncrease Percent
+	// MaxRatio is how many times stable's the canary's rate, or its latencies, may be; 0 is the default margin. Default 1.05 for latency.
+	MaxRatio float64
+	// Compare with stable; false leaves the limit alone. Default true.
+	Compare bool
 	// DryRun shows the verdict and decides nothing. Default false.
 	DryRun bool
 }

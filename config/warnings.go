@@ -84,8 +84,12 @@ func (d *decoder) rolloutWarnings(r *Route, path string) {
 		}
 	}
 	dry := true
-	for _, c := range r.Rollout.Analysis.Checks {
+	for i, c := range r.Rollout.Analysis.Checks {
 		dry = dry && c.DryRun
+		if c.Metric == "error-rate" && c.MaxRatio > 0 && c.MaxIncrease == 0 {
+			d.warnf(fmt.Sprintf("%s.analysis.checks[%d].maxRatio", at, i),
+				"a factor alone is strict where errors are rare: of a stable that never fails nothing is left; add maxIncrease: 0.1%%")
+		}
 	}
 	switch {
 	case len(r.Rollout.Analysis.Checks) == 0: // a person watches, and said so

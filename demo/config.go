@@ -33,6 +33,7 @@ routes:
       minRequests: %d
       bake: 8s
       bakeStable: 5%%
+      blastRadius: 1%%
       analysis:
         checks:
           - {metric: error-rate, max: 5%%}

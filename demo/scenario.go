@@ -52,18 +52,14 @@ func (s Scenario) Wants() rollout.Outcome {
 // rate is the load in requests a second.
 func (s Scenario) rate() float64 {
 	if s == LowTraffic {
-		return 60
+		return 80
 	}
 	return 800
 }
 
-// users is how many people the load is made of: enough that the canary's share of users is close to its weight.
-func (s Scenario) users() int {
-	if s == LowTraffic {
-		return 500
-	}
-	return 2000
-}
+// users is how many people the load is made of. A sticky route is judged by users, so there have to be many: nearly every request is of
+// somebody new, as at a shop.
+func (s Scenario) users() int { return 20_000 }
 
 // minRequests is the least number of canary requests at each step.
 func (s Scenario) minRequests() int {

@@ -16,6 +16,7 @@ const quickRollout = `    rollout:
       minRequests: 20
       bake: 2s
       bakeStable: 5%
+      blastRadius: 4%
       analysis:
         checks:
           - {metric: error-rate, max: 5%}

@@ -18,6 +18,7 @@ func TestAfterAKillTheProxyComesBackAtTheCommittedWeightWithNoFreeAdvance(t *tes
       hold: 2s
       minRequests: 20
       bake: 2s
+      blastRadius: 5%
       analysis: {checks: [{metric: error-rate, max: 5%}]}
 `))
 	load := testkit.StartLoad(t, p.Web, rate(300))

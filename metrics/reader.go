@@ -37,6 +37,12 @@ func (r *Reader) EndsSecond(n int64) bool {
 	return (n+1)%blocksInSecond == 0 && n+1-blocksInSecond >= r.from
 }
 
+// Block is the number of the block that the instant lies in.
+func (i Instant) Block() int64 { return i.whole(blockTime) }
+
+// NextBlock is the number of the first block that begins at the instant or after it.
+func (i Instant) NextBlock() int64 { return i.next(blockTime) }
+
 // MaxAge is how old a block may be when it is read: the latencies' ring holds 16 s.
 const MaxAge = 12 * time.Second
 

@@ -9,6 +9,25 @@ func (m *Meter) Window(from, to Instant) Window {
 	}
 }
 
+// Arrived is Window without its latencies: much cheaper.
+func (m *Meter) Arrived(from, to Instant) [NumCohorts]Counts {
+	return m.arrived(from.next(blockTime), to.whole(blockTime))
+}
+
+// Failed is how many judged attempts have failed since the meter was made.
+func (m *Meter) Failed() (n uint64) {
+	for i := range m.shards {
+		s := m.shards[i].Load()
+		if s == nil {
+			continue
+		}
+		if c := s.counters.Load(); c != nil {
+			n += c.attempts[Drawn].failed.Load() + c.attempts[Pinned].failed.Load()
+		}
+	}
+	return n
+}
+
 // Pending is the number of judged attempts that arrived in [from, olderThan), in whole blocks, and have not ended.
 func (m *Meter) Pending(from, olderThan Instant) uint64 {
 	counts := m.arrived(from.next(blockTime), olderThan.whole(blockTime))

@@ -17,6 +17,7 @@ func (x *exchange) carry() bool {
 	}
 	x.up.timeouts, x.up.deadline = b.Timeouts(), x.deadline
 	x.arrival = x.meter().Begin(x.start, x.choice.Cohort, x.client.shard)
+	x.countUser()
 	e := b.Choose(backend.Ask{Draw: x.draw.Lo, Key: x.choice.Key})
 	if e == nil {
 		return x.fail(failHealth)

@@ -34,6 +34,9 @@ type exchange struct {
 	arrival metrics.Arrival
 	// endpoint has the attempt under way; nil before there is one.
 	endpoint *backend.Endpoint
+	// users is where trial is counted; nil is nowhere.
+	users *metrics.Keys
+	trial metrics.Trial
 
 	// What the request's head said and is still asked for when its bytes are gone: the buffer is reused as soon as a body flows.
 	method metrics.Method
@@ -71,7 +74,7 @@ func newExchange(c *client) *exchange {
 	x := exchanges.Get().(*exchange)
 	x.client, x.front = c, c.listener.front.Load()
 	x.call, x.begun, x.parting, x.route, x.id, x.cookie = false, false, false, nil, x.id[:0], x.cookie[:0]
-	x.toHEAD, x.method, x.arrival = false, 0, metrics.Arrival{}
+	x.toHEAD, x.method, x.arrival, x.users = false, 0, metrics.Arrival{}, nil
 	x.endpoint = nil
 	x.scanned, x.refused, x.choice = false, nil, selector.Choice{Backend: unchosen}
 	x.up.reset()
@@ -277,6 +280,28 @@ func (x *exchange) judge(o metrics.Outcome) {
 		x.endpoint.Note(o.Failed)
 	}
 	x.arrival = metrics.Arrival{}
+	if x.users != nil {
+		x.users.End(x.trial, o)
+		x.users = nil
+	}
+}
+
+// countUser counts the request in for its user, where the sticky draw has sent it to one of the two backends that are compared.
+func (x *exchange) countUser() {
+	if x.route.Users == nil || x.choice.Cohort != metrics.Drawn || x.choice.Reason != selector.Sticky {
+		return
+	}
+	if x.users = x.route.Users.Load(); x.users == nil {
+		return
+	}
+	switch split := x.route.Selector.Split(); x.choice.Backend {
+	case split.Canary:
+		x.trial = x.users.Begin(x.choice.Key, metrics.CanarySide, x.start)
+	case split.Stable:
+		x.trial = x.users.Begin(x.choice.Key, metrics.StableSide, x.start)
+	default:
+		x.users = nil
+	}
 }
 
 // done counts the answer that the client got.

@@ -70,7 +70,7 @@ func TestDownloadsThatStallHoldNoMoreThanOneBufferEach(t *testing.T) {
 			_, _ = c.Write(body)
 		}
 	}).url)
-	before := heap()
+	before := heapAndStacks()
 	conns := make([]net.Conn, clients)
 	for i := range conns {
 		c, err := net.Dial("tcp", b.address)
@@ -89,12 +89,12 @@ func TestDownloadsThatStallHoldNoMoreThanOneBufferEach(t *testing.T) {
 		}
 	}
 	eventually(t, "every answer is under way", func() bool { return b.route.Backends[0].InFlight() == clients })
-	if grown := heap() - before; grown > clients*each {
+	if grown := heapAndStacks() - before; grown > clients*each {
 		t.Errorf("%d downloads hold %d KiB, at most %d wanted", clients, grown>>10, clients*each>>10)
 	}
 }
 
-func heap() int64 {
+func heapAndStacks() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

@@ -99,7 +99,8 @@ type Rollout struct {
 	AutoStart bool
 	// Interval between two looks.
 	Interval time.Duration
-	Checks   []analysis.Check
+	// Rules judge the attempt.
+	Rules analysis.Rules
 	// AbortOn is the circuit breaker; nil is off.
 	AbortOn *analysis.AbortOn
 	// AutoRollback is false when a failed check only shows (rollback.auto: false).
@@ -110,6 +111,8 @@ type Rollout struct {
 	// MaxWait is how long a step waits for enough evidence beyond its hold before OnInsufficient says what happens, and how long a canary
 	// may be unavailable before it is rolled back; 0 is 30 minutes.
 	MaxWait time.Duration
+	// Timeout of the route's requests: none is waited for longer before it counts as failed; 0 is none.
+	Timeout time.Duration
 	// SaltRoute draws the same users in every attempt (salt: route).
 	SaltRoute bool
 }
@@ -211,7 +214,8 @@ type Status struct {
 	StepStartedAt  time.Time `json:"stepStartedAt,omitzero"`
 	Held           Duration  `json:"held"`
 	HoldNeeded     Duration  `json:"holdNeeded"`
-	RequestsNeeded uint64    `json:"requestsNeeded"`
+	RequestsNeeded uint64    `json:"requestsNeeded"`       // about, if the canary is as good as stable
+	TimeNeeded     Duration  `json:"timeNeeded,omitempty"` // about how long these take
 	WaitingFor     string    `json:"waitingFor"`
 	// Gate is what approve has to name now; "" where nothing waits for an approval. ExpiresIn is how long the gate goes on waiting.
 	Gate      string   `json:"gate,omitempty"`

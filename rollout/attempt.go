@@ -36,6 +36,7 @@ func (m *machine) start(action, actor, comment, version string) {
 	m.Canary.Version, m.Config = version, m.plan.policy()
 	m.StartedAt, m.Step, m.Weight = m.in.Now, 0, 0
 	m.Phase, m.Waivers, m.Asked = Waiting, nil, ""
+	m.Evidence = &Evidence{}
 	m.renew()
 	if actor != actorConfig { // who starts it by hand wants its first step
 		m.Approvals = []Approval{{Gate: PersonGate, Actor: actor, At: m.in.Now}}
@@ -77,7 +78,8 @@ func (m *machine) enter(k int, d Decision, sentence func() string) {
 
 // renew begins the clock and the numbers of a weight.
 func (m *machine) renew() {
-	m.StepStartedAt, m.Held, m.Age, m.Checks, m.Requests = m.in.Now, 0, 0, nil, 0
+	m.StepStartedAt, m.Held, m.Age = m.in.Now, 0, 0
+	m.Checks, m.Requests, m.Needed, m.NeededTime = nil, 0, 0, 0
 	m.Counted, m.Unproven, m.Warned = 0, false, false
 	m.leaveStops()
 }
@@ -106,7 +108,7 @@ func (m *machine) succeed(d Decision, sentence string) {
 	m.remember(m.Canary.Version)
 	m.Stable, m.Canary = m.Canary, m.Stable
 	m.Left = m.Canary.Version
-	m.Step, m.Weight = m.plan.Rollout.bakeStep(), Full
+	m.Step, m.Weight, m.Evidence = m.plan.Rollout.bakeStep(), Full, nil
 	m.StepStartedAt, m.Held, m.Age, m.Unproven, m.Asked = m.in.Now, 0, 0, false, ""
 	m.leaveStops()
 	m.end(d, sentence)
@@ -122,7 +124,7 @@ func (m *machine) rollback(reason, sentence string) {
 func (m *machine) leave(o Outcome, reason string) {
 	m.Phase, m.Back, m.Pauses = RollingBack, "", nil
 	m.Outcome, m.Reason, m.Weight, m.Away = o, reason, 0, 0
-	m.Unproven, m.Asked = false, ""
+	m.Unproven, m.Asked, m.Evidence = false, "", nil
 	m.leaveStops()
 	if o != OutcomeSuperseded {
 		m.remember(m.Canary.Version)

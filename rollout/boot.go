@@ -12,6 +12,13 @@ func Boot(p *Plan, s State, in *Input, lost bool) (State, []Decision, error) {
 	if m.pausedFor(ReasonStateReadOnly) {
 		m.lift(ReasonStateReadOnly) // it is found out anew
 	}
+	if e := m.Evidence; e != nil {
+		if !m.Clean { // what is missing may have spoken against the bets
+			e.State.Fold()
+		}
+		e.State.FoldUsers()
+	}
+	m.Clean = false
 	// The numbers are of windows that ended with the process.
 	m.restartNumbers()
 	return Adopt(p, m.State, in, true)

@@ -165,8 +165,9 @@ func TestARestartGoesOnAtTheCommittedWeightWithTheTimeHeld(t *testing.T) {
 		}
 		b.pass(5 * time.Minute)
 		b.expect(Progressing, 500) // minRequests apply again
+		b.serve("stable", 100, 0)
 		b.serve("canary", 100, 0)
-		b.pass(time.Second)
+		b.pass(2 * time.Second)
 		b.expect(Progressing, 2500)
 	})
 }
@@ -239,7 +240,7 @@ func TestTheStateIsTheSameAfterAWayThroughTheFileStore(t *testing.T) {
 	}
 	defer fs.Close()
 	w := newWorld()
-	for _, step := range [][]string{{"boot"}, {"tick", "1s"}, {"counts", "canary", "errors=50/50"}, {"tick", "2s"}} {
+	for _, step := range [][]string{{"boot"}, {"tick", "1s"}, {"traffic", "stable", "95/s"}, {"counts", "canary", "errors=40/100", "over=5s"}} {
 		if err := w.do(step[0], step[1:]); err != nil {
 			t.Fatal(err)
 		}

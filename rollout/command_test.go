@@ -18,13 +18,13 @@ var places = []struct {
 }{
 	{"Idle", []string{"plan autoStart=false", "boot"}, "start set-weight"},
 	{"Waiting for health", []string{"down canary", "boot", "tick 1s"}, "pause abort"},
-	{"Waiting for a gate", []string{"plan steps=5%,gate:qa,25%", "traffic canary 5/s", "boot", "tick 11m"}, "pause approve promote full abort"},
+	{"Waiting for a gate", []string{"plan steps=5%,gate:qa,25%", "traffic stable 95/s", "traffic canary 5/s", "boot", "tick 11m"}, "pause approve promote full abort"},
 	{"Waiting for a person", []string{"plan decision=manual", "boot", "tick 1s"}, "pause approve promote full abort"},
 	{"Progressing", []string{"boot", "tick 1s"}, "pause promote full abort"},
 	{"Paused(User)", []string{"boot", "tick 1s", "command pause"}, "resume promote full abort"},
 	{
 		"Paused(CheckFailed)",
-		[]string{"plan decision=hybrid", "boot", "tick 1s", "counts canary errors=4/40", "tick 1s"},
+		[]string{"plan decision=hybrid", "traffic stable 95/s", "boot", "tick 1s", "counts canary errors=40/100 over=5s"},
 		"resume approve promote full abort",
 	},
 	{
@@ -34,12 +34,12 @@ var places = []struct {
 	},
 	{
 		"Paused(Insufficient)",
-		[]string{"plan steps=5%,gate:qa:1m,25%", "traffic canary 5/s", "boot", "tick 13m"},
+		[]string{"plan steps=5%,gate:qa:1m,25%", "traffic stable 95/s", "traffic canary 5/s", "boot", "tick 13m"},
 		"resume promote full abort",
 	},
 	{
 		"Paused(StableUnhealthy)",
-		[]string{"boot", "tick 1s", "counts stable errors=4/40", "counts canary errors=4/40", "tick 1s"},
+		[]string{"traffic stable 50/s errors=20%", "boot", "tick 1s", "counts canary errors=40/200 over=8s"},
 		"promote full abort",
 	},
 	{"Paused(StableUnavailable)", []string{"boot", "tick 1s", "down stable"}, "promote full abort"},
@@ -50,7 +50,7 @@ var places = []struct {
 	{"Baking", []string{"plan steps=", "boot", "tick 1s"}, "pause full abort"},
 	{"Paused(User)", []string{"plan steps=", "boot", "tick 1s", "command pause"}, "resume full abort"},
 	{"RollingBack", []string{"boot", "tick 1s", "in-flight 1", "command abort"}, "abort"},
-	{"Failed", []string{"boot", "tick 1s", "counts canary errors=4/40", "tick 2s"}, "retry set-weight"},
+	{"Failed", []string{"traffic stable 95/s", "boot", "tick 1s", "counts canary errors=40/100 over=5s"}, "retry set-weight"},
 	{"Aborted", []string{"boot", "tick 1s", "command abort", "tick 1s"}, "abort retry set-weight"},
 	{"Superseded", []string{"boot", "tick 1s", "reload canary=1.2", "tick 1s"}, "start set-weight"},
 	{"Succeeded", []string{"plan steps= bake=0s", "boot", "tick 1s"}, "start undo set-weight"},

@@ -46,6 +46,8 @@ type Config struct {
 	// Apply puts a routing into force. The loop alone calls it, in the order of Seq. A reload calls it with names of the new plan, a route
 	// that is removed with none.
 	Apply func(Routing)
+	// Users is told where the users of a sticky route are counted while an attempt has traffic, and nil after it; it may be nil itself.
+	Users func(*metrics.Keys)
 	// Now is the wall clock, which may be set at any time: decisions are dated by it, and nothing is measured with it. nil is time.Now.
 	Now func() time.Time
 	// Log may be nil.
@@ -69,7 +71,7 @@ type Controller struct {
 	routing  Routing // of state
 	top      uint64  // the highest Seq given so far, also to a proposal that was dropped
 	last     metrics.Instant
-	observer observer
+	watch    watch
 	faultAt  metrics.Instant
 	writer   writer
 	deferred []request // bolder commands, until a write has returned
@@ -116,6 +118,7 @@ func New(c Config) (*Controller, error) {
 		requests: make(chan request), stopped: make(chan struct{}),
 		subscribers: map[chan struct{}]struct{}{}, last: metrics.Now(), writer: newWriter(c.Store, c.Plan.Route),
 	}
+	ctl.watch.users = c.Users
 	ctl.boot()
 	return ctl, nil
 }
@@ -192,6 +195,7 @@ func (c *Controller) stop() {
 	deadline := time.After(stopPatience)
 	c.age()
 	if c.plan.Rollout != nil && c.state.active() {
+		c.state.Clean = true
 		c.writer.dirty()
 	}
 	c.writer.retryAt = metrics.Now()

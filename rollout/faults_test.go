@@ -337,6 +337,7 @@ func (f *faults) act() {
 		f.count("canary", 40, f.random.IntN(2)*f.random.IntN(10))
 		f.count("stable", 100, 0)
 	case 5, 6:
+		f.count("stable", 400, 0)
 		f.count("canary", 200, 0)
 		f.pass(time.Duration(f.random.IntN(30)) * time.Second)
 	case 7, 8:

@@ -18,6 +18,7 @@ func gated(t *testing.T) *bench {
 	}
 	b.start()
 	b.pass(200 * time.Millisecond)
+	b.serve("stable", 200, 0)
 	b.serve("canary", 200, 0)
 	b.pass(2 * time.Second)
 	b.expect(Waiting, 500)
@@ -91,8 +92,9 @@ func TestAnApprovalIsNotLostWithTheProcessThatHadItOnDisk(t *testing.T) {
 		defer b.stop()
 		b.pass(time.Second)
 		b.expect(Progressing, 500)
+		b.serve("stable", 100, 0)
 		b.serve("canary", 100, 0)
-		b.pass(time.Second)
+		b.pass(2 * time.Second)
 		b.expect(Progressing, 2500)
 	})
 }
@@ -115,26 +117,31 @@ func TestAGateExpiresOnTheClockThatRunsWhileSomebodyCouldOpenIt(t *testing.T) {
 
 func TestAfterAnOutageOfStableTheNumbersBeginAnew(t *testing.T) {
 	onBench(t, func(t *testing.T, b *bench) {
-		b.serve("stable", 100, 30)
-		b.serve("canary", 200, 60)
-		b.pass(500 * time.Millisecond)
+		for range 20 {
+			b.serve("stable", 100, 20)
+			b.serve("canary", 50, 10)
+			b.pass(500 * time.Millisecond)
+		}
 		b.expect(Paused, 500)
 		if got := b.control.Status().Reason; got != ReasonStableUnhealthy {
 			t.Fatalf("reason = %s", got)
 		}
-		b.pass(15 * time.Second)
+		for range 200 {
+			b.serve("stable", 100, 0)
+			b.pass(500 * time.Millisecond)
+		}
 		b.expect(Progressing, 500)
 		b.serve("canary", 50, 0)
 		b.pass(15 * time.Second)
-		if s := b.control.Status(); s.Phase != Progressing || s.RequestsNeeded != 50 {
-			t.Errorf("%s with %d requests to go, want Progressing with 50: %+v", s.Phase, s.RequestsNeeded, s.LastDecision)
+		if s := b.control.Status(); s.Phase != Progressing || s.Checks[0].Samples != 50 {
+			t.Errorf("%s with %d requests, want Progressing with 50: %+v", s.Phase, s.Checks[0].Samples, s.LastDecision)
 		}
 	})
 }
 
 func TestAnApprovalOfAnotherStepOpensNothing(t *testing.T) {
 	t.Parallel()
-	w := at(t, []string{"plan steps=5%,gate:qa,25%", "traffic canary 5/s", "boot", "tick 9m"})
+	w := at(t, []string{"plan steps=5%,gate:qa,25%", "traffic stable 95/s", "traffic canary 5/s", "boot", "tick 9m"})
 	w.state.Approvals = []Approval{{Gate: "qa", Step: 0}, {Gate: "qa", Step: 2}}
 	w.tick(2 * time.Minute)
 	if w.where() != "Waiting" || w.state.Weight != 500 {

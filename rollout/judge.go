@@ -10,31 +10,44 @@ import (
 // Waived is shown as the verdict of a check that a person left out for the rest of the attempt.
 const Waived = "waived"
 
-// judge looks at the numbers and acts on what fails: it rolls back, asks a person in hybrid mode, or pauses where stable is as bad. A pause
+// judge acts on what the evidence says: it rolls back, asks a person in hybrid mode, or pauses where stable is over the limit too. A pause
 // does not disarm it.
 func (m *machine) judge(r *Rollout) (done bool) {
-	e := m.in.Evidence
-	if e == nil {
+	report := m.in.Report
+	if report == nil {
 		return false
 	}
-	m.Checks, m.Requests = m.marked(analysis.Judge(r.Checks, e)), e.Requests()
-	if m.fastLane(r, e) {
+	m.Checks, m.Requests = m.marked(report.Findings), report.Requests
+	m.Needed, m.NeededTime = report.RequestsNeeded, Duration(report.TimeNeeded)
+	if m.fastLane(r, m.in.Fast) {
 		return true
 	}
-	if m.pausedFor(ReasonStableUnhealthy) && m.stableBetter(r, e) {
+	if m.failing(r) {
 		return true
 	}
+	shared := slices.IndexFunc(m.Checks, func(v Verdict) bool { return v.Reason == analysis.ReasonUnhealthy && decides(v) })
+	switch paused := m.pausedFor(ReasonStableUnhealthy); {
+	case shared >= 0 && !paused:
+		m.stableUnhealthy(m.Checks[shared])
+		return true
+	case shared < 0 && paused && report.Faults == 0:
+		m.stableBetter()
+		return true
+	}
+	return false
+}
+
+// failing acts on the first check that fails.
+func (m *machine) failing(r *Rollout) (done bool) {
 	for _, v := range m.Checks {
 		if v.Verdict != analysis.Fail || v.DryRun {
 			continue
 		}
 		switch {
-		case m.stableAsBad(r, e, v):
-			m.stableUnhealthy(r, v)
 		case r.Decision == Hybrid:
-			m.ask(r, v)
+			m.ask(v)
 		case r.AutoRollback:
-			m.rollback(v.Name, m.worse(r, v))
+			m.rollback(v.Name, m.worse(v))
 		default:
 			continue
 		}
@@ -43,11 +56,11 @@ func (m *machine) judge(r *Rollout) (done bool) {
 	return false
 }
 
-// marked shows the checks that were waived as such.
+// decides says that a verdict counts: it is neither a dry run nor waived.
+func decides(v Verdict) bool { return !v.DryRun && v.Verdict != Waived }
+
+// marked is a copy of the verdicts, with the checks that were waived shown as such.
 func (m *machine) marked(verdicts []Verdict) []Verdict {
-	if len(m.Waivers) == 0 {
-		return verdicts
-	}
 	out := slices.Clone(verdicts)
 	for i := range out {
 		if slices.Contains(m.Waivers, out[i].Name) {
@@ -60,7 +73,7 @@ func (m *machine) marked(verdicts []Verdict) []Verdict {
 // fastLane is for a canary that is plainly dead. It asks nobody, in no mode.
 func (m *machine) fastLane(r *Rollout, e *analysis.Evidence) (done bool) {
 	switch {
-	case !r.AutoRollback:
+	case !r.AutoRollback || e == nil:
 		return false
 	case analysis.Unreachable(e) && m.in.StableUp:
 		m.rollback(ReasonUnreachable, m.unreachable(e))
@@ -73,58 +86,35 @@ func (m *machine) fastLane(r *Rollout, e *analysis.Evidence) (done bool) {
 }
 
 // ask pauses for a person's word about a failing check.
-func (m *machine) ask(r *Rollout, v Verdict) {
+func (m *machine) ask(v Verdict) {
 	if m.pausedFor(ReasonCheckFailed) {
 		return
 	}
 	d := m.begin("pause", actorAnalysis, ReasonCheckFailed)
 	m.pause(ReasonCheckFailed)
 	m.Asked = v.Name
-	m.end(d, fmt.Sprintf("Paused at %s: %s. Approving %s waives it for this attempt.", m.shown(), clause(r, v), v.Name))
+	m.end(d, fmt.Sprintf("Paused at %s: %s. %s Approving %s waives it for this attempt.", m.shown(), v.Numbers(), v.Odds(), v.Name))
 }
 
-// notWorse is by how much the canary's value has to be above stable's to be the canary's own fault where stable is over its limit too. It is
-// abortOn's rule: stable must be under half of it.
-const notWorse = 2
-
-// stableAsBad says that a failing check is not the canary's fault alone: stable is above the same limit, and not much better.
-func (m *machine) stableAsBad(r *Rollout, e *analysis.Evidence, v Verdict) bool {
-	if v.Value >= notWorse*v.StableValue {
-		return false
-	}
-	return slices.ContainsFunc(stableVerdicts(r, e), func(s Verdict) bool { return s.Name == v.Name && s.Verdict == analysis.Fail })
-}
-
-// stableVerdicts judges stable's last seconds by the canary's limits.
-func stableVerdicts(r *Rollout, e *analysis.Evidence) []Verdict {
-	recent := analysis.Evidence{MinRequests: e.MinRequests}
-	recent.Canary.Recent = e.Stable.Recent
-	return analysis.Judge(r.Checks, &recent)
-}
-
-func (m *machine) stableUnhealthy(r *Rollout, v Verdict) {
-	if m.pausedFor(ReasonStableUnhealthy) {
-		return
-	}
+func (m *machine) stableUnhealthy(v Verdict) {
 	d := m.begin("pause", actorAnalysis, ReasonStableUnhealthy)
 	m.pause(ReasonStableUnhealthy)
-	m.end(d, fmt.Sprintf("Paused at %s: stable itself is over the limit of %s, the canary is not to blame: %s.", m.shown(), v.Name, clause(r, v)))
+	m.end(d, fmt.Sprintf("Paused at %s: %s.", m.shown(), v.Shared()))
 }
 
 // stableBetter resumes when stable is under its limits again. The numbers of the bad time say nothing of the canary: the windows begin anew.
-func (m *machine) stableBetter(r *Rollout, e *analysis.Evidence) bool {
-	if slices.ContainsFunc(stableVerdicts(r, e), func(v Verdict) bool { return v.Verdict == analysis.Fail && !v.DryRun }) {
-		return false
-	}
+func (m *machine) stableBetter() {
 	d := m.begin("resume", actorAnalysis, ReasonStableUnhealthy)
 	m.lift(ReasonStableUnhealthy)
 	m.restartNumbers()
 	m.end(d, fmt.Sprintf("Stable is under its limits again: going on at %s, with new numbers.", m.shown()))
-	return true
 }
 
 // restartNumbers forgets what was counted, but not the time.
-func (m *machine) restartNumbers() { m.Checks, m.Requests, m.Counted = nil, 0, m.Held }
+func (m *machine) restartNumbers() {
+	m.Checks, m.Requests, m.Counted = nil, 0, m.Held
+	m.Needed, m.NeededTime = 0, 0
+}
 
 // numbersRestarted says that the second state was reached by a resume after which the windows begin anew.
 func numbersRestarted(before, after *State) bool {

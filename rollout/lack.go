@@ -66,17 +66,21 @@ func (m *machine) blank() string {
 	return ReasonInsufficient
 }
 
-// missing is what the step lacks: "37 canary requests in 15 min; 100 are needed".
+// missing is what the step lacks: "37 canary requests in 15 min; about 770 more as good as stable's are needed, some 5.2 h".
 func (m *machine) missing() string {
 	need := max(m.plan.Rollout.at(&m.State).MinRequests, 1)
-	s := fmt.Sprintf("%s canary requests in %s", thousands(m.Requests), span(time.Duration(m.Held-m.Counted)))
+	r := analysis.Report{RequestsNeeded: m.Needed, TimeNeeded: time.Duration(m.NeededTime)}
 	if m.Requests < need {
-		return s + fmt.Sprintf("; %s are needed", thousands(need))
+		r.RequestsNeeded = max(r.RequestsNeeded, need-m.Requests)
+	}
+	s := r.Needs(m.Requests, time.Duration(m.Held-m.Counted))
+	if r.RequestsNeeded > 0 {
+		return s
 	}
 	var open []string
 	for _, v := range m.Checks {
 		if v.Verdict == analysis.Insufficient && !v.DryRun {
-			open = append(open, v.Name)
+			open = append(open, v.Name+" ("+v.Reason+")")
 		}
 	}
 	if len(open) == 0 {

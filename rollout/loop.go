@@ -23,9 +23,7 @@ func (c *Controller) tick() {
 	in := c.input()
 	in.Written = c.writer.takeWritten()
 	in.Hold = c.writer.pending != nil || c.writer.failing()
-	if c.state.active() {
-		in.Evidence = c.observe()
-	}
+	c.observe(&in)
 	s, decisions, _ := Next(&c.plan, c.numbered(), &in)
 	c.accept(s, decisions, nil)
 	if c.state.active() && c.writer.clean() && c.writer.savedAt.Add(saveEvery) <= c.last {
@@ -41,16 +39,27 @@ func (c *Controller) fault(what any) {
 	}
 }
 
-func (c *Controller) observe() *analysis.Evidence {
+// observe lets the judge look at what has come of age, or stable be learned where no attempt has traffic.
+func (c *Controller) observe(in *Input) {
 	canary, stable := c.meter(c.state.Canary.Backend), c.meter(c.state.Stable.Backend)
-	if !c.observer.watches(canary, stable) {
-		c.observer.restart(canary, stable, c.last)
+	if !c.watch.watches(canary, stable) {
+		c.restartWindows(c.last)
 	}
-	return c.observer.read(c.plan.Rollout, c.plan.Rollout.at(&c.state).MinRequests, c.last)
+	switch {
+	case !c.state.active():
+		c.watch.learn(c.last)
+	case c.state.unbegun():
+		c.watch.learn(c.last)
+		in.Report, in.Fast = &analysis.Report{Failed: -1}, c.watch.lane(c.plan.Rollout, c.last)
+	default:
+		in.Report, in.Fast = c.watch.look(&c.plan, &c.state, c.last), c.watch.lane(c.plan.Rollout, c.last)
+	}
 }
 
-func (c *Controller) restartWindows() {
-	c.observer.restart(c.meter(c.state.Canary.Backend), c.meter(c.state.Stable.Backend), metrics.Now())
+// restartWindows begins the windows of the numbers anew; since is when what is in force was being put in force.
+func (c *Controller) restartWindows(since metrics.Instant) {
+	canary, stable := c.meter(c.state.Canary.Backend), c.meter(c.state.Stable.Backend)
+	c.watch.restart(&c.plan, &c.state, canary, stable, since, metrics.Now())
 }
 
 func (c *Controller) meter(backend string) *metrics.Meter {
@@ -124,7 +133,7 @@ func (c *Controller) reload(p *Plan, in *Input) error {
 	c.plan = *p
 	c.take(s, decisions)
 	if fresh {
-		c.restartWindows()
+		c.restartWindows(metrics.Now())
 	}
 	c.writer.dirty()
 	return nil
@@ -172,7 +181,7 @@ func (c *Controller) drop(why string) {
 
 // take puts a state into force. Traffic comes first, then everything that can fail.
 func (c *Controller) take(s State, decisions []Decision) {
-	before, anew := c.routing, numbersRestarted(&c.state, &s)
+	before, anew, since := c.routing, numbersRestarted(&c.state, &s), metrics.Now()
 	drained := c.state.Phase == RollingBack && s.Phase != RollingBack
 	c.state, c.routing, c.top = s, RoutingOf(&c.plan, &s), max(c.top, s.Seq)
 	if !before.same(&c.routing) {
@@ -180,8 +189,8 @@ func (c *Controller) take(s State, decisions []Decision) {
 		c.last = metrics.Now() // the new weight's clock starts now
 		anew = true
 	}
-	if anew {
-		c.restartWindows()
+	if anew || !s.active() {
+		c.restartWindows(since)
 	}
 	if drained && c.config.CutStreams != nil {
 		c.config.CutStreams(s.Canary.Backend)

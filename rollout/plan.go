@@ -49,6 +49,19 @@ func (r *Rollout) at(s *State) Step {
 	}
 }
 
+// next is the weight that the state's step has to be proven for, in hundredths of a percent: the bake counts as 100 %, and from there nothing
+// more is proven.
+func (r *Rollout) next(s *State) uint16 {
+	switch {
+	case s.base() == Baking:
+		return 0
+	case s.Step < len(r.Steps):
+		return uint16(r.Steps[max(s.Step, 0)].Weight)
+	default:
+		return uint16(Full)
+	}
+}
+
 func (r *Rollout) maxWait() time.Duration {
 	if r.MaxWait > 0 {
 		return r.MaxWait

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"go.uber.org/zap"
+
+	"sluice/metrics"
 )
 
 // boot loads the state and writes it once: a state folder has to take a write before anything on trial gets traffic.
@@ -31,7 +33,7 @@ func (c *Controller) boot() {
 	}
 	c.top = max(c.top, s.Seq)
 	c.state, c.routing = s, RoutingOf(&c.plan, &s)
-	c.restartWindows()
+	c.restartWindows(metrics.Now())
 	c.record(decisions)
 	c.publish()
 }

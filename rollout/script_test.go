@@ -86,7 +86,7 @@ type world struct {
 	inFlight       int64
 	hold           bool
 	written        bool
-	observer       observer
+	watch          watch
 	traffic        map[string]traffic
 	attempts       int
 	pendingElapsed time.Duration
@@ -109,7 +109,12 @@ func newWorld() *world {
 			Steps: []Step{{500, 10 * time.Minute, 100}, {2500, 10 * time.Minute, 100}},
 			Bake:  10 * time.Minute, BakeStable: 500,
 			AutoStart: true, AutoRollback: true, DrainTimeout: 30 * time.Second, MaxWait: 30 * time.Minute,
-			Checks:  []analysis.Check{{Name: "error-rate", Metric: analysis.ErrorRate, Max: 5, HasMax: true}},
+			Rules: analysis.Rules{
+				Rules: []analysis.Rule{{
+					Check: analysis.Check{Name: "error-rate", Metric: analysis.ErrorRate, Max: 5, HasMax: true},
+				}},
+				Confidence: 0.999, BlastRadius: 0.01, Steps: 3, Duration: time.Hour,
+			},
 			AbortOn: &analysis.AbortOn{ErrorRate: 50, MinRequests: 20, Window: 2 * time.Second},
 		},
 	}
@@ -187,6 +192,7 @@ func (w *world) base() Input {
 
 // boot takes up the state as another process would: with empty windows. `boot lost` finds it unreadable, `boot read-only` can't write it.
 func (w *world) boot(args []string) error {
+	w.state.Clean = len(args) == 0 || args[0] != "crash"
 	b, err := w.state.encode()
 	if err != nil {
 		return err
@@ -209,13 +215,14 @@ func (w *world) boot(args []string) error {
 		s, more = ReadOnly(&w.plan, s, &in)
 		decisions = append(decisions, more...)
 	}
+	w.watch = watch{}
 	w.become(s, decisions)
 	w.restart()
 	return nil
 }
 
 func (w *world) restart() {
-	w.observer.restart(w.meters[w.state.Canary.Backend], w.meters[w.state.Stable.Backend], w.now)
+	w.watch.restart(&w.plan, &w.state, w.meters[w.state.Canary.Backend], w.meters[w.state.Stable.Backend], w.now, w.now)
 }
 
 // tick lets time go on in steps of a second at most.
@@ -246,8 +253,15 @@ func (w *world) record(backend string, c metrics.Cohort, n, errors int, latency 
 // input steps the engine once.
 func (w *world) input(c *Command) {
 	in := w.base()
-	if c == nil && w.state.active() {
-		in.Evidence = w.observer.read(w.plan.Rollout, w.plan.Rollout.at(&w.state).MinRequests, w.now)
+	switch {
+	case c != nil:
+	case !w.state.active(), w.state.unbegun():
+		w.watch.learn(w.now)
+		if w.state.active() {
+			in.Report, in.Fast = &analysis.Report{}, w.watch.lane(w.plan.Rollout, w.now)
+		}
+	default:
+		in.Report, in.Fast = w.watch.look(&w.plan, &w.state, w.now), w.watch.lane(w.plan.Rollout, w.now)
 	}
 	in.Command = c
 	s, decisions, err := Next(&w.plan, w.state, &in)
@@ -274,7 +288,7 @@ func (w *world) become(s State, decisions []Decision) {
 		}
 		fmt.Fprintf(&w.out, "\n  %s\n", d.Sentence)
 	}
-	if !before.same(&after) || anew {
+	if !before.same(&after) || anew || !s.active() {
 		w.restart()
 	}
 }
@@ -323,11 +337,12 @@ func parseWeight(s string) (Weight, error) {
 	return Weight(v*100 + 0.5), err
 }
 
-// counts records a burst: `counts canary errors=40/1000 latency=80ms`, also pinned=, hanging=N, unreachable=N.
+// counts records a burst: `counts canary errors=40/1000 latency=80ms`, also pinned=, hanging=N, unreachable=N. With over=5s it is no burst
+// but so many in five seconds, which go by: the judge decides on no burst within a second.
 func (w *world) counts(args []string) error {
 	backend, m := args[0], w.meters[args[0]]
 	var n, errors int
-	latency, cohort := 20*time.Millisecond, metrics.Drawn
+	latency, cohort, over := 20*time.Millisecond, metrics.Drawn, time.Duration(0)
 	for _, arg := range args[1:] {
 		key, value, _ := strings.Cut(arg, "=")
 		var err error
@@ -339,6 +354,8 @@ func (w *world) counts(args []string) error {
 			_, err = fmt.Sscanf(value, "%d/%d", &errors, &n)
 		case "latency":
 			latency, err = time.ParseDuration(value)
+		case "over":
+			over, err = time.ParseDuration(value)
 		case "hanging", "unreachable":
 			var k int
 			k, err = strconv.Atoi(value)
@@ -355,7 +372,17 @@ func (w *world) counts(args []string) error {
 			return err
 		}
 	}
-	w.record(backend, cohort, n, errors, latency)
+	seconds := int(over / time.Second)
+	for i := range seconds { // even parts, and the rest in the last
+		w.record(backend, cohort, n/seconds, errors/seconds, latency)
+		if i == seconds-1 {
+			w.record(backend, cohort, n%seconds, errors%seconds, latency)
+		}
+		w.tick(time.Second)
+	}
+	if seconds == 0 {
+		w.record(backend, cohort, n, errors, latency)
+	}
 	return nil
 }
 
@@ -424,7 +451,16 @@ func (w *world) change(p *Plan, key, value string) (err error) {
 	case "drain":
 		r.DrainImmediate = value == "immediate"
 	case "checks":
-		r.Checks = nil
+		r.Rules.Rules = nil
+	case "blastRadius":
+		r.Rules.BlastRadius = 0
+		if value != "off" {
+			var w Weight
+			w, err = parseWeight(value)
+			r.Rules.BlastRadius = float64(w) / float64(Full)
+		}
+	case "sticky":
+		r.Rules.Sticky = value == "true"
 	case "abortOn":
 		r.AbortOn = nil
 	case "receivers":
@@ -450,12 +486,12 @@ func (w *world) change(p *Plan, key, value string) (err error) {
 		limit, e := time.ParseDuration(value)
 		check := analysis.Check{Name: "latency-p95", Metric: analysis.Latency, Quantile: 0.95, QuantileName: "p95", HasMax: true}
 		check.Max = float64(limit.Milliseconds())
-		r.Checks = append(append([]analysis.Check(nil), r.Checks...), check)
+		r.Rules.Rules = append(append([]analysis.Rule(nil), r.Rules.Rules...), analysis.Rule{Check: check})
 		return e
 	case "dryRun":
-		r.Checks = append([]analysis.Check(nil), r.Checks...)
-		for i := range r.Checks {
-			r.Checks[i].DryRun = true
+		r.Rules.Rules = append([]analysis.Rule(nil), r.Rules.Rules...)
+		for i := range r.Rules.Rules {
+			r.Rules.Rules[i].DryRun = true
 		}
 	case "rollout":
 		p.Rollout = nil

@@ -58,10 +58,16 @@ func requests(n uint64) string {
 	return thousands(n) + " requests"
 }
 
-// passed is why a step is over.
+// passed is why a step is over: what has been proven for the next weight, else the numbers.
 func (m *machine) passed(r *Rollout) string {
 	s := fmt.Sprintf("after %s and %s canary requests", span(time.Duration(m.Held)), thousands(m.Requests))
-	if c := m.clauses(r); c != "" {
+	next := Weight(r.next(&m.State)).String()
+	for _, v := range m.Checks {
+		if bound := v.Bounded(next); bound != "" && decides(v) && v.Standing == analysis.ProvenWithin {
+			return s + " " + bound
+		}
+	}
+	if c := m.clauses(); c != "" {
 		s += " " + c
 	}
 	return s
@@ -73,53 +79,29 @@ func (m *machine) promoted() string {
 		return s + ": the plan has no bake."
 	}
 	s += fmt.Sprintf(": after a bake of %s", span(time.Duration(m.Held)))
-	if c := m.clauses(m.plan.Rollout); c != "" {
+	if c := m.clauses(); c != "" {
 		s += " " + c
 	}
 	return s + "."
 }
 
 // clauses are the numbers of all checks that decide.
-func (m *machine) clauses(r *Rollout) string {
+func (m *machine) clauses() string {
 	var parts []string
 	for _, v := range m.Checks {
 		if !v.DryRun && v.Samples > 0 {
-			parts = append(parts, clause(r, v))
+			parts = append(parts, v.Numbers())
 		}
 	}
 	return strings.Join(parts, "; ")
 }
 
-func (m *machine) worse(r *Rollout, v Verdict) string {
-	return fmt.Sprintf("Rolled back %s: %s.", m.since(), clause(r, v))
+func (m *machine) worse(v Verdict) string {
+	return fmt.Sprintf("Rolled back %s: %s. %s", m.since(), v.Numbers(), v.Odds())
 }
 
-// clause is a verdict in words.
-func clause(r *Rollout, v Verdict) string {
-	if v.Metric == analysis.ErrorRate {
-		return fmt.Sprintf("the canary failed %s, stable %s; limit %s",
-			failures(v.Bad, v.Samples, " requests"), failures(v.StableBad, v.StableSamples, ""), percent(v.Limit))
-	}
-	name := "mean latency"
-	for _, c := range r.Checks {
-		if c.Name == v.Name && c.QuantileName != "" && c.Quantile > 0 {
-			name = c.QuantileName
-		}
-	}
-	value := millis(v.Value)
-	if v.Verdict == analysis.Fail && value == millis(v.Limit) {
-		value = "above " + value // requests that have not ended yet: how long they take is not known
-	}
-	s := fmt.Sprintf("the canary's %s was %s over %s, stable's %s over %s",
-		name, value, requests(v.Samples), millis(v.StableValue), thousands(v.StableSamples))
-	if v.Limit > 0 {
-		s += "; limit " + millis(v.Limit)
-	}
-	return s
-}
-
-// failures is "7 of 207 requests (3.4%)".
-func failures(bad, n uint64, what string) string {
+// failed is "7 of 207 requests (3.4%)".
+func failed(bad, n uint64, what string) string {
 	rate := 0.0
 	if n > 0 {
 		rate = 100 * float64(bad) / float64(n)
@@ -130,7 +112,7 @@ func failures(bad, n uint64, what string) string {
 func (m *machine) tripped(on *analysis.AbortOn, e *analysis.Evidence) string {
 	c, s := e.Canary.Abort, e.Stable.Abort
 	return fmt.Sprintf("Rolled back %s: in the last %s the canary failed %s, stable %s; abortOn is %s.",
-		m.since(), span(on.Window), failures(c.Errors, c.Requests, " requests"), failures(s.Errors, s.Requests, ""), percent(on.ErrorRate))
+		m.since(), span(on.Window), failed(c.Errors, c.Requests, " requests"), failed(s.Errors, s.Requests, ""), percent(on.ErrorRate))
 }
 
 func (m *machine) unreachable(e *analysis.Evidence) string {
@@ -185,13 +167,6 @@ func percent(v float64) string {
 		return strconv.FormatFloat(v, 'g', 1, 64) + "%"
 	}
 	return strconv.FormatFloat(float64(int(v*10+0.5))/10, 'f', -1, 64) + "%"
-}
-
-func millis(v float64) string {
-	if v < 10 {
-		return strconv.FormatFloat(float64(int(v*10+0.5))/10, 'f', -1, 64) + " ms"
-	}
-	return thousands(uint64(v+0.5)) + " ms"
 }
 
 func thousands(n uint64) string {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"sluice/analysis"
 )
 
 // stateFormat of the documents that this program writes and reads.
@@ -48,10 +50,17 @@ type State struct {
 	Held Duration `json:"held"`
 	Age  Duration `json:"age"`
 	Away Duration `json:"away,omitempty"`
-	// Checks are the last verdicts, Requests the canary's judged requests of the step: for people, they decide nothing after a restart.
-	Checks   []Verdict `json:"checks,omitempty"`
-	Requests uint64    `json:"requests"`
-	Last     *Decision `json:"last,omitempty"`
+	// Checks are the last verdicts, Requests the canary's judged requests of the step; Needed are about how many more it needs, which take
+	// about NeededTime. They are for people and decide nothing after a restart.
+	Checks     []Verdict `json:"checks,omitempty"`
+	Requests   uint64    `json:"requests"`
+	Needed     uint64    `json:"needed,omitempty"`
+	NeededTime Duration  `json:"neededTime,omitempty"`
+	// Evidence of a running attempt. The loop alone reads it and writes to it; it is the same for all states of an attempt.
+	Evidence *Evidence `json:"evidence,omitempty"`
+	// Clean says that the process which wrote this ended in good order, and nothing that it judged is missing.
+	Clean bool      `json:"clean,omitempty"`
+	Last  *Decision `json:"last,omitempty"`
 	// Tried are the versions that were on trial, the newest last.
 	Tried []Trial `json:"tried,omitempty"`
 	// Left is the version that the last promotion took out of service: where it still is on the free backend it is not new.
@@ -77,6 +86,13 @@ type State struct {
 	// Manual weights by backend, in force while the file's own are those of FileWeights.
 	Manual      map[string]Weight `json:"manual,omitempty"`
 	FileWeights string            `json:"fileWeights,omitempty"`
+}
+
+// Evidence is what the judge has found in an attempt.
+type Evidence struct {
+	// Ripe is the age at which blocks of arrivals are judged; 0 is not known yet.
+	Ripe  Duration       `json:"ripe"`
+	State analysis.State `json:"state"`
 }
 
 // Trial is how an attempt with a version ended.

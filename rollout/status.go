@@ -35,7 +35,8 @@ func StatusOf(p *Plan, s *State) Status {
 	step := r.at(s)
 	out.HoldNeeded = Duration(step.Hold)
 	if s.base() == Progressing && !s.Unproven {
-		out.RequestsNeeded = max(step.MinRequests, s.Requests) - s.Requests
+		out.RequestsNeeded = max(s.Needed, max(step.MinRequests, s.Requests)-s.Requests)
+		out.TimeNeeded = Duration(time.Duration(s.NeededTime).Round(time.Second))
 	}
 	return out
 }

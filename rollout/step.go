@@ -14,8 +14,9 @@ type Input struct {
 	Elapsed time.Duration
 	// Random bits, fresh in each input, for the id of an attempt.
 	Random [2]uint64
-	// Evidence since the windows restarted; nil is none. A command is never judged.
-	Evidence *analysis.Evidence
+	// Report is what the judge makes of the evidence, Fast what was counted for the fast lane; both are nil in a command, which is never judged.
+	Report *analysis.Report
+	Fast   *analysis.Evidence
 	// CanaryUp and StableUp say whether the backends in these roles are available.
 	CanaryUp, StableUp bool
 	// InFlight requests of the backend in the canary's role.
@@ -181,7 +182,7 @@ func (m *machine) run(r *Rollout) {
 	case Waiting, Progressing:
 		m.onward(r)
 	case Baking:
-		if m.in.Evidence != nil && waitingFor(r, &m.State) == "" && !m.in.Hold {
+		if m.in.Report != nil && waitingFor(r, &m.State) == "" && !m.in.Hold {
 			m.succeed(m.begin("promote", actorAnalysis, ""), m.promoted())
 		}
 	}
@@ -204,7 +205,10 @@ func waitingFor(r *Rollout, s *State) string {
 	case s.Unproven:
 	case s.Requests < max(step.MinRequests, 1):
 		return "requests"
-	case r.Decision != Manual && (len(s.Checks) < len(r.Checks) || slices.ContainsFunc(s.Checks, open)):
+	case r.Decision == Manual:
+	case slices.ContainsFunc(s.Checks, func(v Verdict) bool { return open(v) && v.Reason == analysis.ReasonRequests }):
+		return "requests"
+	case len(s.Checks) < len(r.Rules.Rules) || slices.ContainsFunc(s.Checks, open):
 		return "evidence"
 	}
 	return ""

@@ -96,7 +96,7 @@ func (m *machine) onward(r *Rollout) {
 		return
 	}
 	if !m.unbegun() {
-		if m.in.Evidence == nil {
+		if m.in.Report == nil {
 			return
 		}
 		if !m.over(r) && !m.without(r) {

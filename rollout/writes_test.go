@@ -152,6 +152,7 @@ func TestAStepGoesOnByItselfOnceTheDiskWorksAgain(t *testing.T) {
 		defer b.stop()
 		b.pass(200 * time.Millisecond)
 		b.store.set(0, errors.New("no space left on device"))
+		b.serve("stable", 200, 0)
 		b.serve("canary", 200, 0)
 		b.pass(20 * time.Second)
 		b.expect(Progressing, 500)

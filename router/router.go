@@ -26,6 +26,8 @@ type Route struct {
 	Backends []*backend.Backend
 	// Meters of the backends, in the same order.
 	Meters []*metrics.Meter
+	// Users is where the users of a sticky route are counted while a rollout is judged; nil, or nothing in it, is nowhere.
+	Users *atomic.Pointer[metrics.Keys]
 	// Selector in force.
 	Selector *selector.Selector
 	// Fallback takes requests whose backend is unavailable: a role or an index; NoFallback answers 503.

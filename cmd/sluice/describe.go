@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -33,8 +34,14 @@ func describe(s rollout.Status) string {
 	case "":
 	case "hold":
 		fmt.Fprintf(&b, ", waiting for hold: %s of %s", time.Duration(s.Held).Round(time.Second), time.Duration(s.HoldNeeded))
-	case "requests":
-		fmt.Fprintf(&b, ", waiting for requests: %d needed", s.RequestsNeeded)
+	case "requests", "evidence":
+		fmt.Fprintf(&b, ", waiting for %s", s.WaitingFor)
+		if s.RequestsNeeded > 0 {
+			fmt.Fprintf(&b, ": about %d requests more", s.RequestsNeeded)
+		}
+		if s.TimeNeeded > 0 {
+			fmt.Fprintf(&b, ", some %s", time.Duration(s.TimeNeeded))
+		}
 	default:
 		fmt.Fprintf(&b, ", waiting for %s", s.WaitingFor)
 	}
@@ -118,7 +125,7 @@ func backendRows(r admin.RouteObject) [][]string {
 }
 
 func checkRows(checks []rollout.Verdict) [][]string {
-	rows := [][]string{{"CHECK", "VERDICT", "CANARY", "STABLE", "LIMIT", "SAMPLES", "STABLE SAMPLES"}}
+	rows := [][]string{{"CHECK", "VERDICT", "CANARY", "STABLE", "LIMIT", "SAMPLES", "STABLE SAMPLES", "EVIDENCE", "OF"}}
 	for _, c := range checks {
 		unit := c.Unit
 		if unit == "percent" {
@@ -128,9 +135,16 @@ func checkRows(checks []rollout.Verdict) [][]string {
 		if c.DryRun {
 			verdict += " (dry run)"
 		}
+		if c.Reason != "" {
+			verdict += " (" + c.Reason + ")"
+		}
+		limit := "-"
+		if c.Limit > 0 {
+			limit = number(c.Limit) + unit
+		}
 		rows = append(rows, []string{
-			c.Name, verdict, number(c.Value) + unit, number(c.StableValue) + unit, number(c.Limit) + unit,
-			strconv.FormatUint(c.Samples, 10), strconv.FormatUint(c.StableSamples, 10),
+			c.Name, verdict, number(c.Value) + unit, number(c.StableValue) + unit, limit,
+			strconv.FormatUint(c.Samples, 10), strconv.FormatUint(c.StableSamples, 10), number(c.Evidence), number(math.Floor(c.EvidenceLimit * (1 + 1e-9))),
 		})
 	}
 	return rows

@@ -64,22 +64,19 @@ func describeDecision(w io.Writer, d admin.DecisionObject) {
 	table(w, "  ", fullCheckRows(d))
 }
 
-// fullCheckRows is every number of a check; evidence stands only where there is some.
+// fullCheckRows is every number of a check.
 func fullCheckRows(d admin.DecisionObject) [][]string {
-	evidence := false
-	for _, c := range d.Checks {
-		evidence = evidence || c.EvidenceLimit > 0
-	}
 	rows := checkRows(d.Checks)
-	rows[0] = append(rows[0], "BAD", "STABLE BAD")
-	if evidence {
-		rows[0] = append(rows[0], "EVIDENCE", "OF", "HARM AT MOST")
-	}
+	rows[0] = append(rows[0], "BAD", "STABLE BAD", "HARM AT MOST", "ALLOWED", "STANDING")
 	for i, c := range d.Checks {
-		rows[i+1] = append(rows[i+1], strconv.FormatUint(c.Bad, 10), strconv.FormatUint(c.StableBad, 10))
-		if evidence {
-			rows[i+1] = append(rows[i+1], number(c.Evidence), number(c.EvidenceLimit), number(c.HarmUpper))
+		harm, allowed := "-", "-"
+		if c.HarmUpper > 0 {
+			harm = number(c.HarmUpper) + " pp"
 		}
+		if c.HarmLimit > 0 {
+			allowed = number(c.HarmLimit) + " pp"
+		}
+		rows[i+1] = append(rows[i+1], strconv.FormatUint(c.Bad, 10), strconv.FormatUint(c.StableBad, 10), harm, allowed, orDash(c.Standing))
 	}
 	return rows
 }

@@ -1,0 +1,193 @@
+package rollout
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/analysis"
+	"sluice/metrics"
+)
+
+// failing is a world whose canary has shown some evidence against itself, not enough to roll back.
+func failing(t *testing.T) *world {
+	t.Helper()
+	return at(t, []string{"traffic stable 95/s", "boot", "tick 10s", "counts canary errors=2/20 over=2s", "tick 2s"})
+}
+
+// evidence is the process that compares the error rates.
+func (w *world) evidence() analysis.Process { return w.state.Evidence.State.Tests[0].Trials.Compare }
+
+func TestEvidenceGoesOnOverARestartInGoodOrder(t *testing.T) {
+	t.Parallel()
+	w := failing(t)
+	before, last := w.evidence(), w.state.Evidence.State.Last
+	if err := w.boot(nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.evidence(); got != before {
+		t.Errorf("after a restart the evidence is %+v, want %+v", got, before)
+	}
+	w.now = 0 // another process's clock and meters
+	for name := range w.meters {
+		w.meters[name] = metrics.New(metrics.Config{Shards: 1, Blocks: true})
+	}
+	w.restart()
+	w.tick(3 * time.Second)
+	if got := w.state.Evidence.State.Last; got <= last || w.watch.offset%10 != 0 {
+		t.Errorf("last tick is %d, want more than %d; seconds are moved by %d ticks", got, last, w.watch.offset)
+	}
+	if got := w.state.Checks; len(got) == 0 || got[0].Fault != "" || got[0].StableSamples == 0 {
+		t.Errorf("checks = %+v, want new samples and no fault", got)
+	}
+}
+
+func TestAfterACrashTheBetsAreGivenUpAndTheCashGoesOn(t *testing.T) {
+	t.Parallel()
+	w := failing(t)
+	cash := w.evidence().Cash
+	if err := w.boot([]string{"crash"}); err != nil {
+		t.Fatal(err)
+	}
+	got := w.evidence()
+	if got.Began || got.Cash != cash || cash <= 0 || cash > 0.2 {
+		t.Errorf("after a crash the process is %+v, want %g in cash and no bet", got, cash)
+	}
+}
+
+// What was learned of stable before the attempt is where its bets begin.
+func TestAnAttemptBeginsWithWhatWasLearnedOfStable(t *testing.T) {
+	t.Parallel()
+	w := at(t, []string{"plan autoStart=false", "traffic stable 100/s errors=4%", "boot", "tick 1m", "command start", "tick 2s"})
+	learned := w.state.Evidence.State.Tests[0].Trials.Learned
+	if learned.N < 2000 || learned.Bad/learned.N < 0.03 {
+		t.Errorf("learned = %+v, want some thousand requests of which 4 %% failed", learned)
+	}
+}
+
+// Blocks that saw a change of weight, and those from before it, are not in the new windows; the latter are evidence still.
+func TestABlockIsJudgedUnderTheWeightAtWhichItArrived(t *testing.T) {
+	t.Parallel()
+	w := at(t, []string{"traffic stable 95/s", "traffic canary 5/s", "boot", "tick 20s"})
+	w.input(&Command{Verb: "promote", Actor: "ops"})
+	last := w.state.Evidence.State.Last
+	if weight := w.state.Evidence.State.Weight; weight != 500 {
+		t.Fatalf("weight of the newest block is %d", weight)
+	}
+	w.watch.look(&w.plan, &w.state, w.now.Add(500*time.Millisecond)) // what came before the change is of age now
+	s := w.state.Evidence.State
+	if s.Last <= last || s.Weight != 500 || w.watch.judge == nil {
+		t.Errorf("the newest block is %d at weight %d, want one after %d at 5 %%", s.Last, s.Weight, last)
+	}
+	r := w.watch.look(&w.plan, &w.state, w.now.Add(700*time.Millisecond))
+	if r.Requests != 0 || r.Pass {
+		t.Errorf("%d requests in windows that have just begun, pass %v", r.Requests, r.Pass)
+	}
+}
+
+func TestBlocksThatNobodyReadInTimeAreAFaultAndNoPass(t *testing.T) {
+	t.Parallel()
+	w := at(t, []string{"traffic stable 95/s", "traffic canary 5/s", "boot", "tick 1m", "late 1m"})
+	w.input(nil)
+	c := w.state.Checks[0]
+	if c.Verdict != analysis.Insufficient || c.Reason != analysis.ReasonFault || !strings.Contains(c.Fault, "lost") {
+		t.Errorf("after a minute in which nobody looked: %+v", c)
+	}
+	w.tick(5 * time.Second)
+	if c := w.state.Checks[0]; c.Reason == analysis.ReasonFault || !strings.Contains(c.Fault, "lost") {
+		t.Errorf("five seconds later: %+v, want the fault to be shown and no reason any more", c)
+	}
+}
+
+func TestTheAgeOfJudgingIsTwiceStablesP99WithinItsBounds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		latency, timeout, want time.Duration
+		n                      int
+	}{
+		{20 * time.Millisecond, 0, leastRipe, 100},
+		{2 * time.Second, 0, 4 * time.Second, 100},
+		{2 * time.Second, 3 * time.Second, 3 * time.Second, 100},
+		{20 * time.Second, 0, metrics.MaxAge, 100},
+		{20 * time.Millisecond, 0, 0, 10}, // not known yet
+	} {
+		m := metrics.New(metrics.Config{Shards: 1, Blocks: true})
+		w := watch{stable: m, from: metrics.Instant(time.Hour)}
+		for range c.n {
+			m.End(m.Begin(w.from, metrics.Drawn, 0), metrics.Outcome{At: w.from.Add(c.latency)})
+		}
+		got := w.ripe(c.timeout, w.from.Add(2*time.Second))
+		if got < c.want-c.want/20 || got > c.want+c.want/20 {
+			t.Errorf("%d of %s, timeout %s: judged at %s, want %s", c.n, c.latency, c.timeout, got, c.want)
+		}
+		if c.want == 0 {
+			if got := w.ripe(c.timeout, w.from.Add(ripeAfter+time.Second)); got != usualRipe {
+				t.Errorf("with %d requests in %s: %s, want %s", c.n, ripeAfter, got, usualRipe)
+			}
+		}
+	}
+}
+
+// A user who always fails is one failure, on sticky routes, however often it comes.
+func TestOnStickyRoutesAUserFailsOnce(t *testing.T) {
+	t.Parallel()
+	for _, users := range []uint64{1, 40} {
+		w := at(t, []string{"plan sticky=true abortOn=off", "traffic stable 95/s", "boot", "tick 2s"})
+		keys := w.watch.crowd.keys
+		for i := range uint64(200) {
+			at, who := w.now, i%users
+			for s, hash := range map[metrics.Side]uint64{metrics.CanarySide: who << 33, metrics.StableSide: (1000 + i) << 33} {
+				keys.End(keys.Begin(hash*0x9E3779B97F4A7C15, s, at), metrics.Outcome{At: at, Failed: s == metrics.CanarySide})
+			}
+			w.tick(100 * time.Millisecond)
+		}
+		if rolled := w.state.Outcome == RolledBack; rolled != (users > 1) {
+			t.Errorf("%d users who fail: rolled back %v, %+v", users, rolled, w.state.Checks)
+		}
+	}
+}
+
+// The table of users is the attempt's: nobody counts after it.
+func TestUsersAreCountedWhileAnAttemptHasTraffic(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	var told []*metrics.Keys
+	w.watch.users = func(k *metrics.Keys) { told = append(told, k) }
+	w.plan.Rollout.Rules.Sticky = true
+	for _, line := range []string{"tick 1s", "command abort", "tick 1s"} {
+		if line == "tick 1s" && w.state.Phase == "" {
+			in := w.base()
+			s, d, err := Boot(&w.plan, w.state, &in, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.become(s, d)
+		}
+		words := strings.Fields(line)
+		if err := w.do(words[0], words[1:]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(told) != 2 || told[0] == nil || told[1] != nil {
+		t.Errorf("told %v, want a table and then none", told)
+	}
+}
+
+func BenchmarkLook(b *testing.B) {
+	w := newWorld()
+	for _, line := range []string{"plan p95=100ms", "traffic stable 950/s", "traffic canary 50/s", "boot", "tick 20s"} {
+		words := strings.Fields(line)
+		if err := w.do(words[0], words[1:]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, name := range []string{"stable", "canary"} {
+			w.meters[name].End(w.meters[name].Begin(w.now, metrics.Drawn, 0), metrics.Outcome{At: w.now.Add(20 * time.Millisecond)})
+		}
+		w.now = w.now.Add(100 * time.Millisecond)
+		w.watch.look(&w.plan, &w.state, w.now)
+		w.watch.lane(w.plan.Rollout, w.now)
+	}
+}
