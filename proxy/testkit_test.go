@@ -94,6 +94,7 @@ type benchOptions struct {
 	cookie   *router.Cookie
 	canary   uint32
 	debug    bool
+	users    *metrics.Keys
 }
 
 func defaultLimits() Limits {
@@ -112,7 +113,8 @@ func newBench(t *testing.T, o benchOptions, urls ...string) *bench {
 	ctx, stop := context.WithCancel(context.Background())
 	swept := make(chan struct{})
 	go func() { _ = sweeper.Run(ctx); close(swept) }()
-	r := &router.Route{Name: "shop", Timeout: o.timeout, Fallback: selector.ToStable, Cookie: o.cookie}
+	r := &router.Route{Name: "shop", Timeout: o.timeout, Fallback: selector.ToStable, Cookie: o.cookie, Users: new(atomic.Pointer[metrics.Keys])}
+	r.Users.Store(o.users)
 	for i, u := range urls {
 		b, err := backend.New(backend.Config{
 			Name: []string{"stable", "canary"}[i], Endpoints: []string{u}, ConnectTimeout: o.connect, Timeouts: o.timeouts,
