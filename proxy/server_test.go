@@ -429,7 +429,7 @@ func TestARequestAllocatesNothing(t *testing.T) {
 	})
 	id := identity.Config{Trust: []netip.Prefix{loopback}, Key: []identity.Source{{Header: "X-User-Id"}, {Cookie: "sid"}}}
 	k := &router.Cookie{Name: "sluice-id", TTL: time.Hour}
-	b := newBench(t, benchOptions{identity: id, cookie: k, sticky: []selector.StickyBy{{Kind: selector.ByCookie, Name: "sluice-id"}}}, o.url)
+	b := newBench(t, benchOptions{users: metrics.NewKeys(100), identity: id, cookie: k, sticky: []selector.StickyBy{{Kind: selector.ByCookie, Name: "sluice-id"}}}, o.url)
 	c, _ := b.dial()
 	request := []byte("GET /a/b?x=1 HTTP/1.1\r\nHost: Shop.Example.Test\r\nUser-Agent: x\r\nX-User-Id: u\r\nCookie: sid=1\r\n\r\n")
 	answer := make([]byte, 4096)

@@ -97,6 +97,7 @@ type benchOptions struct {
 	// backend and routed change what is made of the options, before it is in force.
 	backend func(name string, c *backend.Config)
 	routed  func(r *router.Route)
+	users   *metrics.Keys
 }
 
 func defaultLimits() Limits {
@@ -115,7 +116,8 @@ func newBench(t *testing.T, o benchOptions, urls ...string) *bench {
 	ctx, stop := context.WithCancel(context.Background())
 	swept := make(chan struct{})
 	go func() { _ = sweeper.Run(ctx); close(swept) }()
-	r := &router.Route{Name: "shop", Timeout: o.timeout, Fallback: selector.ToStable, Cookie: o.cookie}
+	r := &router.Route{Name: "shop", Timeout: o.timeout, Fallback: selector.ToStable, Cookie: o.cookie, Users: new(atomic.Pointer[metrics.Keys])}
+	r.Users.Store(o.users)
 	for i, u := range urls {
 		c := backend.Config{
 			Name: []string{"stable", "canary"}[i], Endpoints: []string{u}, ConnectTimeout: o.connect, Timeouts: o.timeouts,
