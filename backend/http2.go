@@ -170,6 +170,12 @@ func (h *http2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			header[invented] = nil
 		}
 	}
+	if len(resp.Trailer) > 0 || isCall(resp.Header) {
+		header.Del("Content-Length") // HTTP/1.1 has trailers behind chunks only
+		for name := range resp.Trailer {
+			header.Add("Trailer", name)
+		}
+	}
 	w.WriteHeader(resp.StatusCode)
 	if resp.ContentLength != 0 { // an answer that ends with its head, as a call that failed at once has it, has to end so on the other side too
 		if err := relay(w, control, resp.Body); err != nil {
@@ -193,7 +199,7 @@ func (h *http2) request(w http.ResponseWriter, r *http.Request) *http.Request {
 	if _, sent := out.Header["User-Agent"]; !sent {
 		out.Header["User-Agent"] = nil
 	}
-	if isCall(r) {
+	if isCall(r.Header) {
 		out.Header.Set("Te", "trailers") // without it some servers refuse a call
 	}
 	if r.ContentLength == 0 {
@@ -202,9 +208,9 @@ func (h *http2) request(w http.ResponseWriter, r *http.Request) *http.Request {
 	return out
 }
 
-func isCall(r *http.Request) bool {
+func isCall(h http.Header) bool {
 	const base = "application/grpc"
-	kind := r.Header.Get("Content-Type")
+	kind := h.Get("Content-Type")
 	return len(kind) >= len(base) && kind[:len(base)] == base
 }
 
