@@ -199,6 +199,8 @@ func (h *http2) request(w http.ResponseWriter, r *http.Request) *http.Request {
 	if _, sent := out.Header["User-Agent"]; !sent {
 		out.Header["User-Agent"] = nil
 	}
+	out.Header.Del("Connection") // HTTP/2 has no upgrades: what is answered is the request without the wish
+	out.Header.Del("Upgrade")
 	if isCall(r.Header) {
 		out.Header.Set("Te", "trailers") // without it some servers refuse a call
 	}

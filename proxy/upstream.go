@@ -18,6 +18,7 @@ type upstream struct {
 	in       inbound
 	timeouts backend.Timeouts
 	deadline metrics.Instant // of the whole request; 0 is none
+	upgrade  bool            // it may become a tunnel
 	watch    *watch          // over the client, for a request of HTTP/2
 	spoke    bool            // a head, perhaps an interim one, has come over conn
 
@@ -65,11 +66,15 @@ func (u *upstream) reset() { u.conn, u.watch = nil, nil }
 // connect takes an idle connection, or opens one: always, where fresh says so.
 func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool) *failure {
 	u.spoke, u.conn = false, nil
-	if !fresh {
+	if !fresh && !(u.upgrade && e.Secure()) {
 		u.conn = e.Idle(now)
 	}
 	var err error
-	if u.conn == nil {
+	switch {
+	case u.conn != nil:
+	case u.upgrade:
+		u.conn, err = e.DialUpgrade(context.Background())
+	default:
 		u.conn, err = e.Dial(context.Background())
 	}
 	if err == nil {
