@@ -33,6 +33,7 @@ func TestAWebSocketOverTLSReachesABackendThatPrefersHTTP2(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		c.SetReadLimit(1 << 20)
 		for _, said := range []string{"a", string(make([]byte, 100_000))} {
 			if err := c.Write(ctx, websocket.MessageBinary, []byte(said)); err != nil {
 				t.Fatal(err)
