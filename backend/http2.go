@@ -34,6 +34,7 @@ type memory struct {
 	far   net.Conn
 	conn  *http.ClientConn // to the endpoint
 	ended atomic.Bool      // the far end is closed
+	lost  atomic.Bool      // the endpoint's connection was gone when the request met it
 }
 
 // silent says that a request can be written: nothing has ended, at either end.
@@ -158,6 +159,7 @@ func (h *http2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	resp, err := m.conn.RoundTrip(h.request(w, r))
 	if err != nil {
+		m.lost.Store(m.conn.Err() != nil)
 		panic(http.ErrAbortHandler)
 	}
 	defer resp.Body.Close()

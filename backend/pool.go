@@ -180,6 +180,10 @@ func closeAll(conns []*Conn) {
 	}
 }
 
+// MayBeStale says that an end without a byte of answer may have come before the request: the endpoint had closed a connection that it had
+// kept. Of a stream of HTTP/2 more is known: what the endpoint resets it has seen.
+func (c *Conn) MayBeStale() bool { return c.Reused && (c.memory == nil || c.memory.lost.Load()) }
+
 // Silent says that nothing has arrived on an idle connection: no byte, no end.
 func (c *Conn) Silent() bool {
 	silent := false

@@ -199,7 +199,7 @@ func (u *upstream) silence() *failure {
 	switch {
 	case u.conn.WasCut():
 		return failTimeout
-	case u.conn.Reused && !u.spoke:
+	case !u.spoke && u.conn.MayBeStale():
 		return failStale
 	}
 	return failReset
