@@ -34,6 +34,7 @@ type memory struct {
 	far   net.Conn
 	conn  *http.ClientConn // to the endpoint
 	ended atomic.Bool      // the far end is closed
+	lost  atomic.Bool      // the endpoint's connection was gone when the request met it
 }
 
 // silent says that a request can be written: nothing has ended, at either end.
@@ -158,6 +159,7 @@ func (h *http2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	resp, err := m.conn.RoundTrip(h.request(w, r))
 	if err != nil {
+		m.lost.Store(m.conn.Err() != nil)
 		panic(http.ErrAbortHandler)
 	}
 	defer resp.Body.Close()
@@ -168,6 +170,12 @@ func (h *http2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for _, invented := range [...]string{"Date", "Content-Type"} {
 		if _, sent := header[invented]; !sent {
 			header[invented] = nil
+		}
+	}
+	if len(resp.Trailer) > 0 || isCall(resp.Header) {
+		header.Del("Content-Length") // HTTP/1.1 has trailers behind chunks only
+		for name := range resp.Trailer {
+			header.Add("Trailer", name)
 		}
 	}
 	w.WriteHeader(resp.StatusCode)
@@ -193,7 +201,9 @@ func (h *http2) request(w http.ResponseWriter, r *http.Request) *http.Request {
 	if _, sent := out.Header["User-Agent"]; !sent {
 		out.Header["User-Agent"] = nil
 	}
-	if isCall(r) {
+	out.Header.Del("Connection") // HTTP/2 has no upgrades: what is answered is the request without the wish
+	out.Header.Del("Upgrade")
+	if isCall(r.Header) {
 		out.Header.Set("Te", "trailers") // without it some servers refuse a call
 	}
 	if r.ContentLength == 0 {
@@ -202,9 +212,9 @@ func (h *http2) request(w http.ResponseWriter, r *http.Request) *http.Request {
 	return out
 }
 
-func isCall(r *http.Request) bool {
+func isCall(h http.Header) bool {
 	const base = "application/grpc"
-	kind := r.Header.Get("Content-Type")
+	kind := h.Get("Content-Type")
 	return len(kind) >= len(base) && kind[:len(base)] == base
 }
 

@@ -60,14 +60,19 @@ func (e *Endpoint) Idle(now metrics.Instant) *Conn {
 }
 
 // Dial opens a new connection, past the idle ones. The error is ErrBusy where there are too many already.
-func (e *Endpoint) Dial(ctx context.Context) (*Conn, error) {
+func (e *Endpoint) Dial(ctx context.Context) (*Conn, error) { return e.dial(ctx, false) }
+
+// DialUpgrade is Dial for a request that may become a tunnel, which of all versions HTTP/1.1 alone knows; an endpoint of h2c has none.
+func (e *Endpoint) DialUpgrade(ctx context.Context) (*Conn, error) { return e.dial(ctx, true) }
+
+func (e *Endpoint) dial(ctx context.Context, upgrade bool) (*Conn, error) {
 	p := &e.pool
 	if n := p.open.Add(1); p.maxOpen > 0 && n > p.maxOpen {
 		p.open.Add(-1)
 		return nil, ErrBusy
 	}
 	if e.secure != nil || e.http2 != nil {
-		c, err := e.dialSecure(ctx)
+		c, err := e.dialSecure(ctx, upgrade && e.secure != nil)
 		if err != nil {
 			p.open.Add(-1)
 		}
@@ -174,6 +179,10 @@ func closeAll(conns []*Conn) {
 		_ = c.Close()
 	}
 }
+
+// MayBeStale says that an end without a byte of answer may have come before the request: the endpoint had closed a connection that it had
+// kept. Of a stream of HTTP/2 more is known: what the endpoint resets it has seen.
+func (c *Conn) MayBeStale() bool { return c.Reused && (c.memory == nil || c.memory.lost.Load()) }
 
 // Silent says that nothing has arrived on an idle connection: no byte, no end.
 func (c *Conn) Silent() bool {

@@ -24,6 +24,9 @@ func (e *Endpoint) speak(scheme, name string, config *tls.Config) {
 	e.http2 = newHTTP2(e)
 }
 
+// Secure says that the endpoint is spoken to with TLS, in the version of HTTP that it chooses.
+func (e *Endpoint) Secure() bool { return e.secure != nil }
+
 // scheme is the endpoint's scheme on the wire.
 func (e *Endpoint) scheme() string {
 	if e.secure != nil {
@@ -33,9 +36,11 @@ func (e *Endpoint) scheme() string {
 }
 
 // dialSecure opens a connection to an endpoint that is not plain HTTP/1: one of TLS, or a stream of HTTP/2 that looks like one of HTTP/1.
-func (e *Endpoint) dialSecure(ctx context.Context) (*Conn, error) {
-	if m := e.http2.stream(); m != nil {
-		return e.inMemory(m), nil
+func (e *Endpoint) dialSecure(ctx context.Context, http1 bool) (*Conn, error) {
+	if !http1 {
+		if m := e.http2.stream(); m != nil {
+			return e.inMemory(m), nil
+		}
 	}
 	if e.pool.dial.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -48,7 +53,12 @@ func (e *Endpoint) dialSecure(ctx context.Context) (*Conn, error) {
 	}
 	bottom := nc
 	if e.secure != nil {
-		secure := tls.Client(nc, e.secure)
+		config := e.secure
+		if http1 {
+			config = config.Clone()
+			config.NextProtos = []string{"http/1.1"}
+		}
+		secure := tls.Client(nc, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = nc.Close()
 			return nil, err

@@ -15,7 +15,7 @@ func (x *exchange) carry() bool {
 	if x.call = x.client.stream != nil && x.head.calls(); x.call {
 		x.deadline = 0
 	}
-	x.up.timeouts, x.up.deadline = b.Timeouts(), x.deadline
+	x.up.timeouts, x.up.deadline, x.up.upgrade = b.Timeouts(), x.deadline, x.head.upgrade
 	x.arrival = x.meter().Begin(x.start, x.choice.Cohort, x.client.shard)
 	x.countUser()
 	e := b.Choose(backend.Ask{Draw: x.draw.Lo, Key: x.choice.Key})

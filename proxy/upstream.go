@@ -19,6 +19,7 @@ type upstream struct {
 	timeouts backend.Timeouts
 	deadline metrics.Instant // of the whole request; 0 is none
 	due      metrics.Instant // of the answer's head; 0 is never
+	upgrade  bool            // it may become a tunnel
 	watch    *watch          // over the client, for a request of HTTP/2
 	spoke    bool            // a head, perhaps an interim one, has come over conn
 	x        *exchange       // whose side it is
@@ -69,11 +70,15 @@ func (u *upstream) reset() { u.conn, u.watch = nil, nil }
 // connect takes an idle connection, or opens one: always, where fresh says so.
 func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool) *failure {
 	u.spoke, u.left, u.conn = false, false, nil
-	if !fresh {
+	if !fresh && !(u.upgrade && e.Secure()) {
 		u.conn = e.Idle(now)
 	}
 	var err error
-	if u.conn == nil {
+	switch {
+	case u.conn != nil:
+	case u.upgrade:
+		u.conn, err = e.DialUpgrade(context.Background())
+	default:
 		u.conn, err = e.Dial(context.Background())
 	}
 	if err == nil {
@@ -225,7 +230,7 @@ func (u *upstream) silence() *failure {
 		return failGone
 	case u.conn.WasCut():
 		return failTimeout
-	case u.conn.Reused && !u.spoke:
+	case !u.spoke && u.conn.MayBeStale():
 		return failStale
 	}
 	return failReset

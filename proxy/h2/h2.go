@@ -16,8 +16,8 @@ import (
 	"sluice/proxy"
 )
 
-// MaxStreams is how many requests one connection may have under way. More than four times as many that were asked for and given up at once
-// (rapid reset, CVE-2023-44487) end the connection: net/http counts the handlers that still run, not the streams that are open.
+// MaxStreams is how many requests one connection may have under way: net/http counts the handlers that still run, not the streams that are
+// open, so requests that are given up at once (rapid reset, CVE-2023-44487) make no more.
 const MaxStreams = 250
 
 // Front speaks HTTP/2 on the connections that a proxy.Server gives it.
@@ -94,6 +94,9 @@ func (f *Front) newServer(l *proxy.Listener, settings *proxy.Front) *http.Server
 			MaxReadFrameSize: 16 << 10, MaxReceiveBufferPerStream: 256 << 10, MaxReceiveBufferPerConnection: 1 << 20,
 			SendPingTimeout: limits.IdleTimeout, PingTimeout: 15 * time.Second, WriteByteTimeout: limits.IdleTimeout,
 		},
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, patience{}, &patience{conn: c})
+		},
 		ConnState: func(c net.Conn, state http.ConnState) {
 			if state == http.StateClosed {
 				l.Leave(c)
@@ -112,6 +115,9 @@ func (f *Front) serve(l *proxy.Listener, w http.ResponseWriter, r *http.Request)
 		w.Header().Set("Connection", "close") // net/http makes it a GOAWAY
 	}
 	f.server.Exchange(l, s)
+	if p, ok := r.Context().Value(patience{}).(*patience); ok {
+		p.note(r.Context().Err() != nil)
+	}
 	if !s.whole() {
 		panic(http.ErrAbortHandler) // RST_STREAM: what has gone out must not look like all of it
 	}

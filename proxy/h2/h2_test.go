@@ -239,3 +239,26 @@ func TestLimitsAreThoseOfHTTP1(t *testing.T) {
 		}
 	}
 }
+
+func TestABackendThatResetsStreamsIsToBlame(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, options{}, origins(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/bad" {
+			panic(http.ErrAbortHandler)
+		}
+	}))["h2c"])
+	for _, path := range []string{"/", "/bad", "/", "/bad"} { // on one connection, which has carried requests before
+		resp, err := b.client.Post(b.url(path), "text/plain", nil) // which is never sent again
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if want := map[string]int{"/": 200, "/bad": 502}[path]; resp.StatusCode != want {
+			t.Errorf("%s gets %d, want %d", path, resp.StatusCode, want)
+		}
+	}
+	testkit.Until(t, testkit.Patience, "two errors of four", func() (bool, any) {
+		c := b.meter.Totals().Counts[metrics.Drawn]
+		return c.Requests == 4 && c.Errors == 2, c
+	})
+}
