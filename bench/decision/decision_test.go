@@ -134,6 +134,10 @@ func TestTheOthersDoWhatTheirDocumentsSay(t *testing.T) {
 		if got := summarize(&m, &s, outcomes(&m, &s, 40, 1)); got.RolledBack.Rate > 0.05 {
 			t.Errorf("%s rolls back %s of the good, want hardly any", name, got.RolledBack)
 		}
+		// Evidence that the canary is the better is two-sided evidence too, and is not to be held against it.
+		if b := better(1000); summarize(&m, &b, outcomes(&m, &b, 20, 1)).RolledBack.Rate > 0 {
+			t.Errorf("%s rolls back a better canary", name)
+		}
 	}
 }
 

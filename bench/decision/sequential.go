@@ -77,6 +77,7 @@ func normalMixture(c *pairCount) float64 {
 type errorsOnlyPolicy struct {
 	counts    windowed
 	bad       [2]float64 // of this step: stable, canary
+	surplus   float64    // the canary's failures beyond its share, over all steps
 	settled   float64    // the logarithm of what earlier steps have shown
 	stage     stage
 	evaluated int // the step that bad is of
@@ -101,12 +102,13 @@ func (p *errorsOnlyPolicy) Observe(now int64, step int, requests []Request) Acti
 		p.bad, p.evaluated = [2]float64{}, step
 	}
 	c := p.counts.since(now-1, now)
+	w := plan[step]
 	for side := range c.bad {
 		p.bad[side] += c.bad[side]
 	}
-	w := plan[step]
+	p.surplus += c.bad[1]*(1-w) - c.bad[0]*w
 	switch {
-	case p.bad[1]*(1-w) > p.bad[0]*w && p.settled+countMixture(p.bad, w) >= -math.Log(sequentialAlpha):
+	case p.surplus > 0 && p.settled+countMixture(p.bad, w) >= -math.Log(sequentialAlpha):
 		return Rollback
 	case over:
 		return Advance

@@ -21,7 +21,7 @@ func TestEverySuiteGivesFiguresOfWhatIsInstalled(t *testing.T) {
 			s.connections, s.rate = min(s.connections, 8), min(s.rate, 200)
 			var notes []string
 			b := Bench{
-				Suite: s, Peers: append(Names(), "no-such-proxy"), Rounds: 2, Duration: 100 * time.Millisecond, WarmUp: 50 * time.Millisecond,
+				Suite: s, Peers: append(Names(), "no-such-proxy"), Rounds: 2, Duration: time.Second, WarmUp: 50 * time.Millisecond,
 				Self: self, Sluice: self, Note: func(n string) { notes = append(notes, n) },
 			}
 			r, err := b.Run(t.Context())

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -155,8 +156,11 @@ func (m *measuring) send(ctx context.Context, to *child.Process, address string)
 		return Round{}, err
 	}
 	one := Round{Memory: after.rss}
-	if err := json.Unmarshal(out.Bytes(), &one.Report); err != nil || one.Report.Requests == 0 {
-		return Round{}, fmt.Errorf("the load did not run: %w; %s", failed, child.Tail(errs.String()))
+	if err := json.Unmarshal(out.Bytes(), &one.Report); err != nil {
+		return Round{}, fmt.Errorf("the load did not run: %w; %s", errors.Join(failed, err), child.Tail(errs.String()))
+	}
+	if one.Report.Requests == 0 {
+		return Round{}, fmt.Errorf("nothing was answered in %v: is the machine too busy?", m.Duration)
 	}
 	one.CPU = float64((after.cpu - before.cpu).Microseconds()) / float64(one.Report.Requests+one.Report.WarmUp)
 	one.CanaryPct = 100 * float64(one.Report.By["2"]) / float64(max(1, one.Report.By["1"]+one.Report.By["2"]))
