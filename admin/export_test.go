@@ -1,6 +1,9 @@
 package admin
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // Endpoints are all that is served, as "METHOD /path".
 func (s *Server) Endpoints() []string {
@@ -19,4 +22,18 @@ func (s *Server) FillFeed() {
 	for range watchersMost {
 		_, _, _ = s.feed.join(0, false)
 	}
+}
+
+// SeriesKeep is how many points a series has.
+const SeriesKeep = seriesKeep
+
+// Sample reads all routes for their series.
+func (s *Server) Sample(now time.Time) { s.series.sample(now) }
+
+// Kept is how many points of a route are in memory.
+func (s *Server) Kept(route string) int {
+	if one := s.series.routes[route]; one != nil {
+		return len(one.rows)
+	}
+	return 0
 }

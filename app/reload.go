@@ -113,7 +113,7 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 		sockets.closeExcept(a.listeners)
 		return 0, err
 	}
-	a.config.Store(cfg)
+	a.before.Store(a.config.Swap(cfg))
 	a.retire(parts)
 	a.switchSockets(cfg, sockets)
 	go stopAll(unused)
