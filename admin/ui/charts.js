@@ -109,8 +109,8 @@ export class Charts {
     return {
       width: this.width(), height: 132, legend: {show: false}, padding: [8, 8, 0, 0],
       cursor: {sync: {key: 'sluice'}, y: false, drag: {x: false, y: false}, points: {size: 5}},
-      scales: {x: {time: true}, y: {range: top}},
-      axes: [{...axis, space: 70, size: 26, values: (u, at) => at.map(hm)}, {...axis, size: 54, space: 28, values: (u, v) => v.map((n) => figure(n) + p.kind.unit)}],
+      scales: {x: {time: true, range: (u, min, max) => [Math.min(min, max - 60), max + 1]}, y: {range: top}},
+      axes: [{...axis, space: 70, size: 26, values: (u, at) => at.map(hm)}, {...axis, size: 62, space: 28, values: (u, v) => v.map((n) => figure(n) + p.kind.unit)}],
       series: [{}, ...p.roles.map(({role}) => ({
         stroke: colour(role), width: role === 'canary' ? 2 : 1.5, dash: role === 'other' ? [4, 3] : undefined, spanGaps: false, points: {show: false},
         paths: p.kind.fixed ? globalThis.uPlot.paths.stepped({align: -1}) : undefined,

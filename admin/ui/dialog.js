@@ -50,6 +50,7 @@ export function confirm(route, verb, done) {
       done(after);
     } catch (problem) {
       refused(note, problem);
+      form.classList.toggle('refused', problem.status === 409);
       if (problem.status !== 409) yes.disabled = false;
       else yes.hidden = true;
       no.textContent = 'Close';

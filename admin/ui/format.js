@@ -36,7 +36,7 @@ export function figure(n) {
   const a = Math.abs(n);
   if (a >= 1e6) return n.toExponential(1);
   if (a >= 100) return count(n);
-  if (a >= 10) return n.toFixed(1);
+  if (a >= 10) return String(+n.toFixed(1));
   if (a >= 0.01) return String(+n.toFixed(2));
   return n.toPrecision(1);
 }

@@ -66,9 +66,11 @@ function split(route) {
     el('div.bar.thin', {'aria-hidden': 'true'}, some ? shares.map(([role, , share]) => el('span', {class: role, width: `${share}%`})) : null),
     el('ul', null, all.map(({role, b}) => el('li', {class: role},
       el('span.swatch', {class: role, 'aria-hidden': 'true'}), el('b', null, percent(b.weight)), ' ', named({backend: b.name, version: b.version}),
-      el('span.got', null, some && b.recent ? ` got ${percent(b.recent.share)} of the last ${span(seconds(b.recent.window))}`
+      el('span.got', null, some && b.recent ? ` got ${share(b.recent.share)} of the last ${span(seconds(b.recent.window))}`
         : ' no requests lately')))));
 }
+
+const share = (n) => percent(n >= 1 ? +n.toFixed(1) : n);
 
 function rail(r) {
   const plan = r.plan?.length ? r.plan : Array.from({length: r.steps}, () => ({}));
@@ -76,13 +78,14 @@ function rail(r) {
   const on = active(r);
   return el('section', {'aria-label': 'Steps'}, el('ol.rail', null, plan.map((p, i) => {
     const n = i + 1;
-    const state = ended || on && n < r.step ? 'done' : on && n === r.step ? 'now' : 'next';
-    const share = state === 'now' && seconds(r.holdNeeded) ? Math.min(1, seconds(r.held) / seconds(r.holdNeeded)) : state === 'done' ? 1 : 0;
+    const stopped = ['RollingBack', 'Failed', 'Aborted'].includes(r.phase) && n === r.step;
+    const state = stopped ? 'stopped' : ended || on && n < r.step ? 'done' : on && n === r.step ? 'now' : 'next';
+    const part = state === 'now' && seconds(r.holdNeeded) ? Math.min(1, seconds(r.held) / seconds(r.holdNeeded)) : state === 'done' || stopped ? 1 : 0;
     return el('li', {class: state, 'aria-current': state === 'now' ? 'step' : null},
-      el('span.track', {'aria-hidden': 'true'}, el('span', {width: `${share * 100}%`})),
+      el('span.track', {'aria-hidden': 'true'}, el('span', {width: `${part * 100}%`})),
       el('span.weight', null, p.weight === undefined ? `step ${n}` : percent(p.weight)), ' ',
       p.bake && el('span.kind', null, 'bake '), p.gates?.length ? el('span.kind', null, `after ${p.gates.join(', ')} `) : null,
-      el('span.hold', null, state === 'done' ? 'done' : state === 'now' ? nowText(r) : p.hold ? holdText(p) : ''));
+      el('span.hold', null, state === 'done' ? 'done' : stopped ? 'ended here' : state === 'now' ? nowText(r) : p.hold ? holdText(p) : ''));
   })));
 }
 
@@ -111,9 +114,9 @@ function compare(route) {
     scroll('Side by side', el('table.compare', null,
       el('thead', null, el('tr', null, el('td'), all.map(({role, b}) => el('th.num', {scope: 'col'},
         el('span.swatch', {class: role, 'aria-hidden': 'true'}), role === 'other' || !route.rollout ? b.name : role)),
-      two && el('th.num', {scope: 'col'}, 'difference'))),
+      two && el('th.num.wide', {scope: 'col'}, 'difference'))),
       el('tbody', null, rows.map(([name, show, value]) => el('tr', null, el('th', {scope: 'row'}, name),
-        all.map(({b}) => el('td.num', null, show(b))), two && el('td.num.faint', null, difference(name, value, all))))))));
+        all.map(({b}) => el('td.num', null, show(b))), two && el('td.num.faint.wide', null, difference(name, value, all))))))));
 }
 
 function difference(name, value, [{b: a}, {b}]) {
@@ -131,7 +134,7 @@ const verdictMark = {pass: '✓', fail: '✗', insufficient: '…'};
 
 function checks(r) {
   return el('section.card', null, el('h2', null, 'Checks'), r.checks?.length ? scroll('Checks', el('table', null,
-    head('Check', 'Verdict', '#Canary', '#Stable', '#Limit', '#Samples', 'Evidence of harm'),
+    head('Check', 'Verdict', '#Canary', '#Stable', '#Limit', '#Samples', 'Evidence'),
     el('tbody', null, r.checks.map((c) => el('tr', {'data-key': c.name},
       el('th', {scope: 'row'}, c.name, c.dryRun && el('small', null, ' dry run'), r.waived?.includes(c.name) && el('small', null, ' waived')),
       el('td', null, el('span.verdict', {class: c.verdict}, el('span', {'aria-hidden': 'true'}, (verdictMark[c.verdict] || '?') + ' '), c.verdict)),
@@ -143,7 +146,7 @@ function checks(r) {
 
 /** evidence is an e-value on a scale of powers: it grows by products. */
 function evidence(c) {
-  if (!c.evidenceLimit) return el('span.faint', null, 'by its limit alone');
+  if (!c.evidenceLimit) return el('span.faint', null, 'limit only');
   const share = Math.max(0, Math.min(1, Math.log1p(c.evidence || 0) / Math.log1p(c.evidenceLimit)));
   return el('span.evidence', null,
     el('span.gauge', {class: c.evidence >= c.evidenceLimit ? 'over' : '', 'aria-hidden': 'true'}, el('span', {width: `${share * 100}%`})),
