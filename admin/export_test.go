@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"regexp"
 	"time"
 )
 
@@ -36,4 +37,12 @@ func (s *Server) Kept(route string) int {
 		return len(one.rows)
 	}
 	return 0
+}
+
+// MetricNames are the names of all families of ours.
+func MetricNames() (names []string) {
+	for _, d := range newFamilies().all {
+		names = append(names, regexp.MustCompile(`fqName: "([^"]+)"`).FindStringSubmatch(d.String())[1])
+	}
+	return names
 }
