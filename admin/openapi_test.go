@@ -44,7 +44,7 @@ func TestEveryPathServedIsDescribedAndEveryOneDescribedIsServed(t *testing.T) {
 }
 
 // serverOf is a server that is asked without a network.
-func serverOf(t *testing.T, p *admintest.Proxy, tokens []admin.Token) *admin.Server {
+func serverOf(t testing.TB, p *admintest.Proxy, tokens []admin.Token) *admin.Server {
 	t.Helper()
 	l := addressed{addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9900}}
 	s, err := admin.New(admin.Config{Listener: l, Proxy: p, Process: new(metrics.Process), Tokens: tokens})

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -232,6 +233,54 @@ func TestThePageAsksForAToken(t *testing.T) {
 	b.Key("Enter")
 	b.Await("h1", "shop")
 	b.Await("#link", "live") // the stream of events has the token too
+	clean(t, p, b)
+}
+
+func TestAGateIsApprovedOnThePage(t *testing.T) {
+	t.Parallel()
+	p, b := watched(t, nil, `    rollout:
+      steps: [20%, {gate: qa}, 50%]
+      hold: 1s
+      minRequests: 20
+      bake: 1h
+      analysis: {checks: [{metric: error-rate, max: 20%}]}
+`)
+	b.Await(".why", "Waits for a person to approve qa")
+	b.Await(".rail", "after qa")
+	b.Shot("gate")
+	b.Click("[data-verb=approve]")
+	b.Await("dialog", "Gate", "qa")
+	b.Click("#yes")
+	b.Await(".headline", "50 %", "step 2 of 3")
+	if d := p.Decisions(t, "shop")[0]; d.Action != "approve" || d.Actor != "ui" {
+		t.Errorf("the journal has %s by %s, want an approval by ui", d.Action, d.Actor)
+	}
+	clean(t, p, b)
+}
+
+func TestManyRoutesAreListedAndAnAddressLeadsToOne(t *testing.T) {
+	t.Parallel()
+	b := testkit.NewBrowser(t)
+	stable, canary := pair(t)
+	file := shop(stable.URL, canary.URL, "    match: [{path: {exact: /shop}}]\n"+steps("1h"))
+	for i := range 30 {
+		file += fmt.Sprintf("  - name: route-%d\n    match: [{path: {exact: /r%d}}]\n", i, i) + backends(stable.URL, canary.URL) + "    weights: {stable: 75, canary: 25}\n"
+	}
+	p := testkit.Start(t, file)
+	b.Open("http://" + p.Admin + "/ui/#/routes/route-7")
+	b.Await("h1", "route-7")
+	b.Await(".headline", "no rollout")
+	b.Await(".split", "75 %", "25 %", "no requests lately")
+	b.Await(".journal", "No decision yet")
+	b.Click(".picker li:first-child a")
+	b.Await("h1", "shop")
+	call(t, p, 0, "pause", "shop") // seen at once, although not all routes are asked for every second
+	b.Await(".badge", "Paused")
+	b.Shot("many")
+	b.Eval("location.hash = '#/routes/nosuch'")
+	b.Await(".banner:not([hidden])", "There is no route nosuch")
+	b.Size(375, 740)
+	b.Within(testkit.Patience, "document.documentElement.scrollWidth === 375")
 	clean(t, p, b)
 }
 

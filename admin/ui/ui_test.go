@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"math"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -98,5 +100,52 @@ func TestNothingOfOursMakesMarkupOfText(t *testing.T) {
 				t.Errorf("%s imports %s, which is not here", name, module[1])
 			}
 		}
+	}
+}
+
+// luminance of a colour #rrggbb (WCAG 2.2, relative luminance).
+func luminance(t *testing.T, colour string) float64 {
+	t.Helper()
+	n, err := strconv.ParseUint(strings.TrimPrefix(colour, "#"), 16, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	linear := func(v uint64) float64 {
+		c := float64(v&255) / 255
+		if c <= 0.04045 {
+			return c / 12.92
+		}
+		return math.Pow((c+0.055)/1.055, 2.4)
+	}
+	return 0.2126*linear(n>>16) + 0.7152*linear(n>>8) + 0.0722*linear(n)
+}
+
+func TestEveryColourOfTextCanBeReadInBothThemes(t *testing.T) {
+	t.Parallel()
+	css := string(load()["style.css"].plain)
+	colours := map[string][2]string{}
+	for _, m := range regexp.MustCompile(`--([a-z]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\);`).FindAllStringSubmatch(css, -1) {
+		colours[m[1]] = [2]string{m[2], m[3]}
+	}
+	check := func(what, text, ground string, least float64) {
+		a, b := luminance(t, text), luminance(t, ground)
+		if ratio := (max(a, b) + 0.05) / (min(a, b) + 0.05); ratio < least {
+			t.Errorf("%s: %s on %s is %.2f:1, want %v:1", what, text, ground, ratio, least)
+		}
+	}
+	for theme, name := range []string{"light", "dark"} {
+		for _, ground := range []string{"ground", "card"} {
+			for _, text := range []string{"text", "faint", "good", "bad", "wait", "go", "calm"} {
+				check(name+" "+text+" on "+ground, colours[text][theme], colours[ground][theme], 4.5)
+			}
+			for _, mark := range []string{"stable", "canary", "other", "focus"} {
+				check(name+" "+mark+" on "+ground, colours[mark][theme], colours[ground][theme], 3)
+			}
+		}
+	}
+	check("the button that aborts", "#ffffff", "#b91c1c", 4.5)
+	check("the first button", "#ffffff", "#2563eb", 4.5)
+	for theme, pair := range [][2]string{{"#4d3500", "#fff1cc"}, {"#ffe7a8", "#453300"}} {
+		check("the banner in theme "+strconv.Itoa(theme), pair[0], pair[1], 4.5)
 	}
 }

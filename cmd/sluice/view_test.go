@@ -103,3 +103,20 @@ func TestAColouredLineIsCutByWhatIsSeen(t *testing.T) {
 		}
 	}
 }
+
+func TestAWatchedPauseSaysWhatEndsIt(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[string][2]string{
+		rollout.ReasonUser:            {"A person paused it", "to go on: sluice resume checkout"},
+		rollout.ReasonStableUnhealthy: {"by itself when stable is well", "to go back: sluice abort checkout"},
+		"Novel":                       {"Paused: Novel.", "to go back: sluice abort checkout"},
+	} {
+		list, p := onTrial()
+		s := list.Routes[0].Rollout
+		s.Phase, s.Reason, s.WaitingFor, s.RequestsNeeded = rollout.Paused, reason, "", 0
+		got := view{width: 120}.routes(list, p)
+		if !strings.Contains(got, want[0]) || !strings.Contains(got, want[1]) || reason != rollout.ReasonUser && strings.Contains(got, "resume checkout") {
+			t.Errorf("paused for %s, the frame lacks %q:\n%s", reason, want, got)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -155,6 +156,9 @@ func whyOf(r admin.RouteObject) string {
 	case s.Gate != "":
 		return fmt.Sprintf("Waits for an approval: %s.", s.Gate)
 	case s.Phase == rollout.Paused:
+		if words, ok := pauses[s.Reason]; ok {
+			return words
+		}
 		return "Paused: " + s.Reason + "."
 	case s.WaitingFor == "hold" && more != "":
 		return fmt.Sprintf("Holds for another %s; %s.", left, more)
@@ -169,6 +173,19 @@ func whyOf(r admin.RouteObject) string {
 	default:
 		return "Everyone is on " + orDash(s.Stable.Backend) + "."
 	}
+}
+
+// pauses in words: why, and what ends them.
+var pauses = map[string]string{
+	rollout.ReasonUser:              "A person paused it; resume goes on from here.",
+	rollout.ReasonInsufficient:      "The numbers did not become enough in time.",
+	rollout.ReasonCheckFailed:       "A check failed, and a person decides.",
+	rollout.ReasonCanaryUnavailable: "The canary has no healthy endpoint; it goes on by itself when one is back.",
+	rollout.ReasonStableUnavailable: "Stable has no healthy endpoint; it goes on by itself when one is back.",
+	rollout.ReasonStableUnhealthy:   "Stable is as bad as the canary, which is not to blame; it goes on by itself when stable is well.",
+	rollout.ReasonStateLost:         "The state was lost: start begins anew, abort keeps everyone on stable.",
+	rollout.ReasonStateReadOnly:     "The state can't be written; it goes on by itself when the disk takes it again.",
+	rollout.ReasonRolesUnclear:      "Which version is in service is unclear: resume takes the present stable for it.",
 }
 
 func recentOf(r admin.RouteObject, backend string) admin.Recent {
@@ -251,7 +268,7 @@ func (v view) sides(b *strings.Builder, r admin.RouteObject, s admin.SeriesObjec
 			ok = number(100-now.ErrorRate) + "%"
 			p50, p99 = time.Duration(now.Latency.P50).String(), time.Duration(now.Latency.P99).String()
 		}
-		line := fmt.Sprintf("%-18s %6s %6s %8s %7s %8s %8s", cut(name, 18), o.Weight, number(now.Share)+"%", number(now.Rate), ok, p50, p99)
+		line := fmt.Sprintf("%-18s %6s %6s %8s %7s %8s %8s", cut(name, 18), o.Weight, number(tenth(now.Share))+"%", number(tenth(now.Rate)), ok, p50, p99)
 		fmt.Fprintf(b, "  %s", v.paint(colourOf(r, o.Name), line))
 		if wide {
 			errors, slow := sparks(s, o.Name, room)
@@ -259,6 +276,14 @@ func (v view) sides(b *strings.Builder, r admin.RouteObject, s admin.SeriesObjec
 		}
 		b.WriteString("\n")
 	}
+}
+
+// tenth leaves out what moves too fast to be read.
+func tenth(v float64) float64 {
+	if v < 1 {
+		return v
+	}
+	return math.Round(v*10) / 10
 }
 
 func pick(first bool, a, b string) string {
@@ -300,7 +325,7 @@ func next(r admin.RouteObject) string {
 	switch {
 	case s.Gate != "":
 		return fmt.Sprintf("to go on: sluice approve %s    to go back: sluice abort %s", r.Name, r.Name)
-	case s.Phase == rollout.Paused:
+	case s.Phase == rollout.Paused && slices.Contains([]string{rollout.ReasonUser, rollout.ReasonInsufficient, rollout.ReasonRolesUnclear}, s.Reason):
 		return fmt.Sprintf("to go on: sluice resume %s    to go back: sluice abort %s", r.Name, r.Name)
 	case underWay(s):
 		return "to go back: sluice abort " + r.Name
