@@ -308,3 +308,28 @@ func TestNoNameBecomesMarkup(t *testing.T) {
 		t.Error("the policy let a script run that is not in a file")
 	}
 }
+
+func TestALateAnswerDoesNotBringBackAPageThatWasLeft(t *testing.T) {
+	t.Parallel()
+	p, b := watched(t, nil, steps("1h"))
+	b.Await(".headline", "step 1 of 3")
+	// The configuration's answer is held back until the page is another one.
+	b.Eval(`(() => { const real = window.fetch; const held = new Promise((go) => { window.letGo = go; }); window.answered = 0;
+		window.fetch = async (path, o) => {
+			if (!String(path).includes('/config')) return real(path, o);
+			await held;
+			const answer = await real(path, o);
+			window.answered++;
+			return answer; }; })()`)
+	b.Eval("location.hash = '#/config'")
+	b.Await("h1", "Configuration")
+	b.Eval("location.hash = '#/'")
+	b.Await("h1", "shop")
+	b.Eval(`(() => { window.seen = ''; new MutationObserver(() => { window.seen += document.querySelector('h1')?.textContent + ' '; })
+		.observe(document.querySelector('#main'), {childList: true, subtree: true, characterData: true}); window.letGo(); })()`)
+	b.Within(testkit.Patience, "window.answered === 2 && window.seen.split(' ').length > 3")
+	if seen, _ := b.Eval("window.seen").(string); strings.Contains(seen, "Configuration") {
+		t.Errorf("the page that was left came back: %s", seen)
+	}
+	clean(t, p, b)
+}

@@ -34,10 +34,17 @@ function turn() {
     if (a.dataset.page === page.name) a.setAttribute('aria-current', 'page');
     else a.removeAttribute('aria-current');
   }
-  if (page.name === 'explain') pages.explain(main);
-  else if (page.name === 'config') pages.config(main);
+  if (page.name === 'explain') pages.explain(place());
+  else if (page.name === 'config') pages.config(place());
   else render();
   look();
+}
+
+/** place is a page's own: an answer that comes after somebody has gone on changes nothing that is shown. */
+function place() {
+  const own = el('div');
+  main.append(own);
+  return own;
 }
 
 function safe(text) {

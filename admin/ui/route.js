@@ -22,10 +22,13 @@ const roleByPlace = (route, b) => ['stable', 'canary', 'other'][Math.min(2, rout
 export const badge = (r) => el('span.badge', {class: r ? tone[r.phase] || 'calm' : 'calm'},
   r ? (r.phase === 'Paused' && r.reason ? `Paused: ${r.reason}` : r.phase) : 'no rollout');
 
-/** picker lists the routes where there are several. */
+const inService = (route) => !route.rollout || !active(route.rollout);
+
+/** picker lists the routes where there are several, those with an attempt under way first. */
 export function picker(routes, chosen) {
   if (routes.length < 2) return null;
-  return el('nav.picker', {'aria-label': 'Routes'}, el('ul', null, routes.map((route) => el('li', {'data-key': route.name},
+  const order = [...routes.filter((route) => !inService(route)), ...routes.filter(inService)];
+  return el('nav.picker', {'aria-label': 'Routes'}, el('ul', null, order.map((route) => el('li', {'data-key': route.name},
     el('a', {href: `#/routes/${encodeURIComponent(route.name)}`, 'aria-current': route.name === chosen ? 'page' : null},
       el('span.name', null, route.name), badge(route.rollout),
       el('span.shares', null, sides(route).map(({role, b}) => `${percent(b.weight)} ${role === 'other' ? b.name : role}`).join(' · ')),
@@ -84,13 +87,14 @@ function rail(r) {
     return el('li', {class: state, 'aria-current': state === 'now' ? 'step' : null},
       el('span.track', {'aria-hidden': 'true'}, el('span', {width: `${part * 100}%`})),
       el('span.weight', null, p.weight === undefined ? `step ${n}` : percent(p.weight)), ' ',
-      p.bake && el('span.kind', null, 'bake '), p.gates?.length ? el('span.kind', null, `after ${p.gates.join(', ')} `) : null,
+      p.bake && el('span.kind', null, 'bake, '), p.gates?.length ? el('span.kind', null, `after ${p.gates.join(', ')}, `) : null,
       el('span.hold', null, state === 'done' ? 'done' : stopped ? 'ended here' : state === 'now' ? nowText(r) : p.hold ? holdText(p) : ''));
   })));
 }
 
 function nowText(r) {
   if (r.phase === 'Paused') return 'paused';
+  if (r.phase === 'Waiting') return r.gate ? `waits for ${r.gate}` : 'waits';
   const s = left(r);
   return s ? `${span(s)} left` : 'held long enough';
 }
