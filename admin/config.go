@@ -5,16 +5,22 @@ import (
 	"strings"
 )
 
-// config shows the configuration in force: as JSON, or as YAML for who asks with ?format=yaml or Accept: application/yaml.
+// config shows the configuration in force, or with ?before=true the one before it: as JSON, or as YAML for who asks with ?format=yaml or
+// Accept: application/yaml.
 func (s *Server) config(w http.ResponseWriter, r *http.Request) {
 	format := r.URL.Query().Get("format")
 	if format == "" && strings.Contains(r.Header.Get("Accept"), "yaml") {
 		format = "yaml"
 	}
-	d := s.proxy.Document()
+	d, before := s.proxy.Document(), r.URL.Query().Get("before") == "true"
+	if before {
+		d = s.proxy.DocumentBefore()
+	}
 	switch {
 	case format != "" && format != "json" && format != "yaml":
 		problem(http.StatusBadRequest, "format=%s is neither json nor yaml", format).write(w)
+	case d == nil && before:
+		problem(http.StatusNotFound, "no configuration was in force before this one since the process started").write(w)
 	case d == nil:
 		problem(http.StatusServiceUnavailable, "there is no configuration yet").write(w)
 	case format == "yaml":

@@ -8,12 +8,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
+
+	"sluice/admin/ui"
 )
 
 // endpoint is one method of one path.
 type endpoint struct {
 	method, path string
-	// open needs no token: for health checks, which show nothing.
+	// open needs no token: for health checks and the page itself, which show nothing.
 	open bool
 	// changes something: needs the role operate.
 	changes bool
@@ -31,11 +33,13 @@ func (s *Server) endpoints() []endpoint {
 		{method: "GET", path: "/readyz", open: true, serve: answer(s.readyz)},
 		{method: "GET", path: "/metrics", serve: promhttp.HandlerFor(s.registry, scrape)},
 		{method: "GET", path: "/version", serve: answer(s.version)},
+		{method: "GET", path: "/ui/", open: true, serve: ui.Handler()},
 		{method: "GET", path: "/api/openapi.json", serve: http.HandlerFunc(s.openapi)},
 		{method: "GET", path: "/api/v1/routes", serve: answer(s.routes)},
 		{method: "GET", path: route, serve: answer(s.route)},
 		{method: "GET", path: route + "/rollout", serve: answer(s.rollout)},
 		{method: "GET", path: route + "/decisions", serve: answer(s.decisions)},
+		{method: "GET", path: route + "/series", serve: answer(s.seriesOf)},
 		{method: "GET", path: "/api/v1/config", serve: http.HandlerFunc(s.config)},
 		{method: "GET", path: "/api/v1/events", serve: http.HandlerFunc(s.events)},
 		{method: "POST", path: "/api/v1/explain", serve: answer(s.explain)},
@@ -68,6 +72,10 @@ func (s *Server) handler() http.Handler {
 		mux.Handle(path, s.methods(methods))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			http.Redirect(w, r, "/ui/", http.StatusFound)
+			return
+		}
 		problem(http.StatusNotFound, "there is nothing at %s", r.URL.Path).write(w)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

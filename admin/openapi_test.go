@@ -44,7 +44,7 @@ func TestEveryPathServedIsDescribedAndEveryOneDescribedIsServed(t *testing.T) {
 }
 
 // serverOf is a server that is asked without a network.
-func serverOf(t *testing.T, p *admintest.Proxy, tokens []admin.Token) *admin.Server {
+func serverOf(t testing.TB, p *admintest.Proxy, tokens []admin.Token) *admin.Server {
 	t.Helper()
 	l := addressed{addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9900}}
 	s, err := admin.New(admin.Config{Listener: l, Proxy: p, Process: new(metrics.Process), Tokens: tokens})
@@ -75,8 +75,9 @@ func troubles() map[string]trouble {
 		"no token":           {tokens: reader},
 		"a reader's token":   {tokens: reader, header: http.Header{"Authorization": {"Bearer r"}}},
 		"a foreign host":     {header: http.Header{"Host": {"rebound.example"}}},
-		"garbage":            {query: "?limit=x&format=x", body: "{", header: http.Header{"Last-Event-Id": {"x"}}},
+		"garbage":            {query: "?limit=x&format=x&since=x", body: "{", header: http.Header{"Last-Event-Id": {"x"}}},
 		"no such route":      {route: "nosuch", body: `{}`},
+		"nothing replaced":   {query: "?before=true"},
 		"a body too long":    {body: strings.Repeat(" ", 65<<10) + "{}"},
 		"a wrong phase":      {set: failing(refused, refused)},
 		"a broken file":      {set: failing(nil, &admin.InvalidConfig{Errors: []string{"a.yaml:1:1: error: x"}})},

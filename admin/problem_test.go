@@ -24,7 +24,7 @@ func TestAnErrorIsAProblemThatSaysWhatIsWrong(t *testing.T) {
 		status             int
 		detail, allow      string
 	}{
-		{method: "GET", path: "/", status: 404, detail: "nothing at /"},
+		{method: "POST", path: "/", status: 404, detail: "nothing at /"},
 		{method: "GET", path: "/api/v1/nothing", status: 404, detail: "nothing at /api/v1/nothing"},
 		{method: "GET", path: "/api/v1/routes/nosuch", status: 404, detail: `no route "nosuch"; there are: checkout, search, plain`},
 		{method: "GET", path: "/api/v1/routes/search/rollout", status: 404, detail: `"search" has no rollout`},

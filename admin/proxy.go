@@ -22,6 +22,8 @@ type Proxy interface {
 	Reload(context.Context) (Reloaded, error)
 	// Document is the configuration in force as it was written, secrets hidden; nil when there is none to show.
 	Document() Document
+	// DocumentBefore is the one that a reload replaced by it; nil when there was no reload.
+	DocumentBefore() Document
 	// Reloads counts them since the process started, those by signal too.
 	Reloads() Reloads
 	// Certificates are those of the listeners, and what became of changed ones.

@@ -49,6 +49,7 @@ type Server struct {
 	build    Build
 	guard    *guard
 	feed     *feed
+	series   *series
 	registry *prometheus.Registry
 	log      *zap.Logger
 	http     *http.Server
@@ -62,7 +63,7 @@ func New(c Config) (*Server, error) {
 	if err := checkTokens(c.Tokens, c.Listener.Addr()); err != nil {
 		return nil, err
 	}
-	s := &Server{listener: c.Listener, proxy: c.Proxy, build: c.Build, guard: newGuard(c), feed: newFeed(c.Proxy), log: c.Log}
+	s := &Server{listener: c.Listener, proxy: c.Proxy, build: c.Build, guard: newGuard(c), feed: newFeed(c.Proxy), series: newSeries(c.Proxy), log: c.Log}
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
@@ -81,11 +82,12 @@ func New(c Config) (*Server, error) {
 // Run serves until ctx ends, then ends the streams of events and lets requests under way finish for some seconds.
 func (s *Server) Run(ctx context.Context) error {
 	following, stop := context.WithCancel(ctx)
-	var feed sync.WaitGroup
-	defer feed.Wait()
+	var followers sync.WaitGroup
+	defer followers.Wait()
 	defer stop()
 	s.feed.look(following)
-	feed.Go(func() { s.feed.run(following) })
+	followers.Go(func() { s.feed.run(following) })
+	followers.Go(func() { s.series.run(following) })
 	ended := make(chan error, 1)
 	go func() { ended <- s.http.Serve(s.listener) }()
 	select {

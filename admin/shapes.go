@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"math"
 	"time"
 
 	"sluice/metrics"
@@ -26,6 +25,7 @@ type BackendObject struct {
 	Errors    uint64         `json:"errors"`
 	ErrorRate float64        `json:"errorRate"`
 	Latency   Latency        `json:"latency"`
+	Recent    Recent         `json:"recent"`
 }
 
 // Latency of a backend; zero without a request.
@@ -54,8 +54,9 @@ type DecisionObject struct {
 
 func routeObject(r Route) RouteObject {
 	o := RouteObject{Name: r.Name, Generation: r.Generation, Backends: make([]BackendObject, 0, len(r.Backends))}
-	for _, b := range r.Backends {
-		o.Backends = append(o.Backends, backendObject(b))
+	now := recent(r.Backends)
+	for i, b := range r.Backends {
+		o.Backends = append(o.Backends, backendObject(b, now[i]))
 	}
 	if r.Rollout {
 		status := whole(r.Control.Status())
@@ -64,17 +65,14 @@ func routeObject(r Route) RouteObject {
 	return o
 }
 
-func backendObject(b Backend) BackendObject {
+func backendObject(b Backend, now Recent) BackendObject {
 	totals := b.Meter.Totals()
 	o := BackendObject{
 		Name: b.Name, Version: b.Version, Weight: b.Weight, Endpoints: b.Endpoints,
-		Requests: totals.Requests, Errors: totals.Errors, Latency: latency(&totals.Latency),
+		Requests: totals.Requests, Errors: totals.Errors, ErrorRate: percent(totals.Errors, totals.Requests), Latency: latency(&totals.Latency), Recent: now,
 	}
 	if o.Endpoints == nil {
 		o.Endpoints = []Endpoint{}
-	}
-	if o.Requests > 0 {
-		o.ErrorRate = math.Round(float64(o.Errors)/float64(o.Requests)*1e6) / 1e4
 	}
 	return o
 }

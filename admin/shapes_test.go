@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -77,16 +78,20 @@ func TestEveryAnswerHasItsShape(t *testing.T) {
 	}
 }
 
-// golden compares JSON with a file, both indented.
+// moving is what depends on the moment in which the test looks.
+var moving = regexp.MustCompile(`(?s)"recent": \{.*?\}.*?\}`)
+
+// golden compares JSON with a file, both indented, but for what moves.
 func golden(t *testing.T, file string, got []byte) {
 	t.Helper()
 	var b bytes.Buffer
 	if err := json.Indent(&b, got, "", "  "); err != nil {
 		t.Fatalf("%s is no JSON: %v", got, err)
 	}
+	text := moving.ReplaceAll(b.Bytes(), []byte(`"recent": {}`))
 	path := filepath.Join("testdata", file)
 	if *update {
-		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile(path, text, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,7 +99,7 @@ func golden(t *testing.T, file string, got []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+	if diff := cmp.Diff(string(want), string(text)); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", path, diff)
 	}
 }

@@ -69,8 +69,8 @@ type App struct {
 	draining  bool           // and has been told to end: nothing changes any more
 
 	// What others read while the configuration changes; replaced as a whole.
-	config atomic.Pointer[config.Config]
-	parts  atomic.Pointer[map[string]*part]
+	config, before atomic.Pointer[config.Config]
+	parts          atomic.Pointer[map[string]*part]
 	// followed are the routes that another process decides.
 	followed atomic.Pointer[map[string]*follower]
 

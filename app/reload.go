@@ -118,7 +118,7 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 		sockets.closeExcept(a.listeners)
 		return 0, err
 	}
-	a.config.Store(cfg)
+	a.before.Store(a.config.Swap(cfg))
 	a.retire(parts)
 	a.switchSockets(cfg, sockets, secured)
 	go stopAll(unused)

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"sluice/admin"
+	"sluice/config"
 	"sluice/rollout"
 	"sluice/router"
 )
@@ -87,8 +88,13 @@ func (a *App) views(r *router.Route) []admin.Backend {
 }
 
 // Document is the configuration in force as it was written.
-func (a *App) Document() admin.Document {
-	if cfg := a.config.Load(); cfg != nil {
+func (a *App) Document() admin.Document { return documentOf(a.config.Load()) }
+
+// DocumentBefore is the configuration before it; nil when there was none.
+func (a *App) DocumentBefore() admin.Document { return documentOf(a.before.Load()) }
+
+func documentOf(cfg *config.Config) admin.Document {
+	if cfg != nil {
 		if d, ok := cfg.Document(); ok {
 			return d
 		}

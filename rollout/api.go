@@ -224,6 +224,8 @@ type Status struct {
 	Waived       []string  `json:"waived,omitempty"`
 	Checks       []Verdict `json:"checks"`
 	LastDecision *Decision `json:"lastDecision"`
+	// Plan is what the file says now, by step.
+	Plan []PlanStep `json:"plan,omitempty"`
 	// StateError is why the state can't be written now; "" when it can.
 	StateError string `json:"stateError,omitempty"`
 	// StateHeld says that it is kept all the same, where room was set aside: a restart goes on from it.

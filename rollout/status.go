@@ -16,7 +16,7 @@ func StatusOf(p *Plan, s *State) Status {
 	if r == nil {
 		return out
 	}
-	out.Steps = r.bakeStep()
+	out.Steps, out.Plan = r.bakeStep(), r.shownPlan()
 	if !s.active() {
 		return out
 	}

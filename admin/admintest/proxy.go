@@ -28,6 +28,8 @@ type Proxy struct {
 	TLS                   admin.Certificates
 	// Configured is the configuration in force.
 	Configured admin.Document
+	// Replaced is the one before it.
+	Replaced admin.Document
 
 	mu    sync.Mutex
 	asked []admin.ExplainRequest
@@ -161,6 +163,9 @@ func (p *Proxy) Asked() []admin.ExplainRequest {
 
 // Document implements admin.Proxy.
 func (p *Proxy) Document() admin.Document { return p.Configured }
+
+// DocumentBefore implements admin.Proxy.
+func (p *Proxy) DocumentBefore() admin.Document { return p.Replaced }
 
 // Document is a configuration of fixed text.
 type Document struct{ AsJSON, AsYAML string }

@@ -92,6 +92,11 @@ func (c *Client) Decisions(ctx context.Context, route string, limit int) (list a
 	return list, c.get(ctx, routePath(route)+"/decisions?limit="+strconv.Itoa(limit), &list)
 }
 
+// Series is what is newer than since of a route's last hour.
+func (c *Client) Series(ctx context.Context, route string, since time.Time) (o admin.SeriesObject, err error) {
+	return o, c.get(ctx, routePath(route)+"/series?since="+url.QueryEscape(since.UTC().Format(time.RFC3339)), &o)
+}
+
 // Do gives a route's rollout a command, any but set-weight, and returns its state afterwards.
 func (c *Client) Do(ctx context.Context, route string, command rollout.Command) (s rollout.Status, err error) {
 	return s, c.post(ctx, routePath(route)+"/rollout/"+command.Verb, command, &s)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 
@@ -47,6 +48,10 @@ func runDemo(ctx context.Context, c console, s demo.Scenario) error {
 		return err
 	}
 	defer on.strike()
+	if on.Admin, err = freeAddress(); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(c.err, "the page: http://%s/ui/\n", on.Admin)
 	text := demo.Config(on.Listen, on.Admin, on.StateDir, on.Backends.StableURL, on.Backends.CanaryURL, s)
 	out, err := on.play(ctx, c.out, s, "canary", func() (*config.Config, config.Findings) {
 		return config.Parse("demo", []byte(text), os.LookupEnv)

@@ -6,19 +6,37 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"sluice/deploy"
 )
 
 func newGenerate(c console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate",
-		Short: "Print files that ship: completion, man",
+		Short: "Print files that ship: dashboard, alerts, completion, man",
 		Args: func(_ *cobra.Command, args []string) error {
-			return fmt.Errorf("generate needs one of completion, man, not %q", strings.Join(args, " "))
+			return fmt.Errorf("generate needs one of dashboard, alerts, completion, man, not %q", strings.Join(args, " "))
 		},
 		RunE: func(*cobra.Command, []string) error { return nil }, // Args refuses all
 	}
-	cmd.AddCommand(newCompletion(c), newMan(c))
+	cmd.AddCommand(newShipped(c, "dashboard", "Print a Grafana dashboard", "grafana-sluice.json", deploy.Dashboard),
+		newShipped(c, "alerts", "Print Prometheus rules: alerts and what they are made of", "/etc/prometheus/sluice.rules.yaml", deploy.Rules),
+		newCompletion(c), newMan(c))
 	return cmd
+}
+
+// newShipped prints a file of deploy.
+func newShipped(c console, name, short, where string, text []byte) *cobra.Command {
+	return &cobra.Command{
+		Use:     name,
+		Short:   short,
+		Example: "  sluice generate " + name + " > " + where,
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := c.out.Write(text)
+			return err
+		},
+	}
 }
 
 func newCompletion(c console) *cobra.Command {

@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"sluice/deploy"
 )
 
 func TestTheManualNamesEveryCommandAndExitCode(t *testing.T) {
@@ -44,5 +46,14 @@ func TestEveryShellGetsItsCompletion(t *testing.T) {
 	check.Stdin = strings.NewReader(call(t, nil, "generate", "completion", "bash").out)
 	if out, err := check.CombinedOutput(); err != nil {
 		t.Errorf("bash -n of its completion: %v: %s", err, out)
+	}
+}
+
+func TestWhatShipsIsPrintedAsItIs(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string][]byte{"dashboard": deploy.Dashboard, "alerts": deploy.Rules} {
+		if r := call(t, nil, "generate", name); r.code != 0 || r.out != string(want) || len(want) < 1000 {
+			t.Errorf("generate %s = %d, %d bytes, want %d", name, r.code, len(r.out), len(want))
+		}
 	}
 }

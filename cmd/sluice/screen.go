@@ -65,10 +65,7 @@ func frame(text string, width, height int) string {
 		lines = append(lines[:most-1], "…")
 	}
 	for _, line := range lines {
-		if r := []rune(line); len(r) > width {
-			line = string(r[:max(width-1, 0)]) + "…"
-		}
-		b.WriteString(line + clearLine + "\n")
+		b.WriteString(cut(line, width) + clearLine + "\n")
 	}
 	return b.String() + clearBelow
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -31,6 +30,7 @@ type status struct {
 	timeout     time.Duration
 	screen      *screen           // that --watch draws on; nil where the output is no terminal
 	shown       map[string]string // the line of each route that --watch showed last, to show only what is new
+	past        past              // of the routes, for the screen
 	reached     bool              // the proxy has answered once
 }
 
@@ -86,6 +86,9 @@ func (s *status) run(ctx context.Context, args []string) error {
 		if !s.watch {
 			return s.once(list, len(args) > 0)
 		}
+		if s.screen != nil {
+			s.past.refresh(ctx, api, list)
+		}
 		s.show(list)
 		if pause(ctx) != nil {
 			return nil
@@ -137,9 +140,8 @@ func describeAll(w io.Writer, list admin.RouteList) {
 // show is one look of --watch: the whole screen anew on a terminal, else a line (of JSON) for each route whose state is new.
 func (s *status) show(list admin.RouteList) {
 	if s.screen != nil {
-		var b strings.Builder
-		describeAll(&b, list)
-		s.screen.draw(b.String())
+		width, _ := s.screen.size()
+		s.screen.draw(view{width: width, colour: s.env("NO_COLOR") == ""}.routes(list, &s.past))
 		return
 	}
 	var fresh string
