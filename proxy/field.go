@@ -80,15 +80,29 @@ func kindOf(name []byte) kind {
 		}
 		return either(name, "x-request-id", requestIDField)
 	case 14:
-		return either(name, "content-length", contentLengthField)
+		if same(name, "content-length") {
+			return contentLengthField
+		}
+		return alias(name)
 	case 16:
 		return either(name, "proxy-connection", hopField)
 	case 17:
-		return either(name, "transfer-encoding", transferEncodingField)
+		if same(name, "transfer-encoding") {
+			return transferEncodingField
+		}
+		return alias(name)
 	case 18:
 		return either(name, "proxy-authenticate", hopField)
 	case 19:
 		return either(name, "proxy-authorization", hopField)
+	}
+	return otherField
+}
+
+// alias is oursField for a name that only looks like one that frames.
+func alias(name []byte) kind {
+	if managedField(name) == ours {
+		return oursField
 	}
 	return otherField
 }
