@@ -31,7 +31,7 @@ func steps(hold string) string {
       steps: [20%, 50%, 100%]
       hold: ` + hold + `
       minRequests: 20
-      blastRadius: 50%
+      blastRadius: 10%
       bake: ` + hold + `
       analysis: {checks: [{metric: error-rate, max: 20%}, {metric: latency, quantile: p95, max: 20s}]}
 `
@@ -243,7 +243,7 @@ func TestAGateIsApprovedOnThePage(t *testing.T) {
       steps: [20%, {gate: qa}, 50%]
       hold: 1s
       minRequests: 20
-      blastRadius: 50%
+      blastRadius: 10%
       bake: 1h
       analysis: {checks: [{metric: error-rate, max: 20%}]}
 `)
