@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"reflect"
 	"sync"
@@ -43,7 +44,7 @@ func newBackends(sweeper *sock.Sweeper, log *zap.Logger) *backends {
 }
 
 // plan makes the backends of a configuration that are not running as they are described there. Nothing is started or stopped.
-func (s *backends) plan(cfg *config.Config) (map[backendName]*runningBackend, error) {
+func (s *backends) plan(cfg *config.Config) (_ map[backendName]*runningBackend, err error) {
 	next := map[backendName]*runningBackend{}
 	for i := range cfg.Routes {
 		r := &cfg.Routes[i]
@@ -54,6 +55,9 @@ func (s *backends) plan(cfg *config.Config) (map[backendName]*runningBackend, er
 				continue
 			}
 			made := backendConfig(&c, s.sweeper)
+			if made.TLS, err = backendTLS(c.TLS); err != nil {
+				return nil, fmt.Errorf("route %q, backend %q: %w", r.Name, c.Name, err)
+			}
 			made.Looked = s.looked(name)
 			if s.idle {
 				made.Endpoints = []string{"http://127.0.0.1"}

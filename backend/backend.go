@@ -5,6 +5,7 @@
 package backend
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"sync/atomic"
@@ -29,7 +30,7 @@ const (
 // Config describes one backend. Durations of zero mean no limit, except ConnectTimeout, which has to be positive.
 type Config struct {
 	Name, Version string
-	// Endpoints are http://host:port. A name is looked up again and again, and stands for all its addresses; dns+srv://name stands for
+	// Endpoints are http://host:port or https://host:port. A name is looked up again and again, and stands for all its addresses; dns+srv://name stands for
 	// the hosts and ports that its SRV records name.
 	Endpoints      []string
 	Balancing      Balancing
@@ -41,6 +42,7 @@ type Config struct {
 	Health         *HealthCheck  // nil: every endpoint counts as healthy
 	Outlier        *Outlier      // nil: failures of requests exclude no endpoint
 	SlowStart      time.Duration // how long an endpoint that is back gets less than its share
+	TLS            *tls.Config   // of https endpoints; nil is the default
 	Sweeper        *sock.Sweeper // watches the connections
 
 	// Resolver looks names up; nil is the system's. ResolveEvery is how often; 0 is 5 s.
@@ -84,6 +86,7 @@ type Endpoint struct {
 	pool     pool
 	streams  streams
 	backend  *Backend
+	secure   *tls.Config  // nil without TLS
 	seed     uint64       // of its place among others, from its address
 	record   *record      // of its failures; nil where none are excluded
 	since    atomic.Int64 // of the slow start under way
@@ -110,9 +113,10 @@ func New(c Config) (*Backend, error) {
 		if err != nil {
 			return nil, fmt.Errorf("backend %q: %w", c.Name, err)
 		}
+		o.secure = o.tls(c.TLS)
 		b.origins = append(b.origins, o)
 		if o.fixed() {
-			first.here = append(first.here, b.newEndpoint(raw, o.host, o.address()))
+			first.here = append(first.here, b.newEndpoint(raw, o.host, o.address(), o.secure))
 		}
 	}
 	b.live.Store(first)
@@ -120,8 +124,8 @@ func New(c Config) (*Backend, error) {
 }
 
 // newEndpoint makes an endpoint at an address, which name and url call something else where it was looked up.
-func (b *Backend) newEndpoint(url, host, address string) *Endpoint {
-	e := &Endpoint{url: url, host: host, address: address, backend: b, seed: xxhash.Sum64String(address)}
+func (b *Backend) newEndpoint(url, host, address string, secure *tls.Config) *Endpoint {
+	e := &Endpoint{url: url, host: host, address: address, backend: b, secure: secure, seed: xxhash.Sum64String(address)}
 	if b.outlier != nil {
 		e.record = new(record)
 	}

@@ -73,10 +73,15 @@ func (h *HealthCheck) pause(u float64) time.Duration {
 
 func (h *HealthCheck) client(e *Endpoint) *http.Client {
 	t := &http.Transport{DisableKeepAlives: true, Proxy: nil, DialContext: e.dialHealth}
+	if e.secure != nil {
+		t.TLSClientConfig = e.secure.Clone()
+		t.TLSClientConfig.NextProtos = nil // the transport's own
+	}
 	if h.Kind == CheckGRPC {
 		t.DisableKeepAlives = false // CloseIdleConnections ends each
 		t.Protocols = new(http.Protocols)
-		t.Protocols.SetUnencryptedHTTP2(true)
+		t.Protocols.SetUnencryptedHTTP2(e.secure == nil)
+		t.Protocols.SetHTTP2(e.secure != nil)
 	}
 	return &http.Client{
 		Timeout: h.Timeout, Transport: t,
@@ -105,7 +110,7 @@ func (h *HealthCheck) ask(ctx context.Context, client *http.Client, e *Endpoint)
 }
 
 func (h *HealthCheck) askHTTP(ctx context.Context, client *http.Client, e *Endpoint) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+e.host+h.Path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.scheme()+e.host+h.Path, nil)
 	if err != nil {
 		return false
 	}
@@ -131,7 +136,7 @@ func (h *HealthCheck) askTCP(ctx context.Context, e *Endpoint) bool {
 // askGRPC calls grpc.health.v1.Health/Check, by hand: a message of one field in, one of one field out.
 func (h *HealthCheck) askGRPC(ctx context.Context, client *http.Client, e *Endpoint) bool {
 	defer client.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+e.host+"/grpc.health.v1.Health/Check", bytes.NewReader(healthRequest(h.Service)))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.scheme()+e.host+"/grpc.health.v1.Health/Check", bytes.NewReader(healthRequest(h.Service)))
 	if err != nil {
 		return false
 	}

@@ -70,13 +70,13 @@ func (w *crew) follow(places []place) {
 	next := &members{leaving: old.leaving}
 	had := map[place]*Endpoint{}
 	for _, e := range old.here {
-		had[place{e.url, e.host, e.address}] = e
+		had[place{e.url, e.host, e.address, e.secure}] = e
 	}
 	var fresh []*Endpoint
 	for _, p := range places {
 		e := had[p]
 		if e == nil {
-			e = w.b.newEndpoint(p.url, p.host, p.address)
+			e = w.b.newEndpoint(p.url, p.host, p.address, p.secure)
 			if w.b.health != nil {
 				e.state.Store(sick) // until it is asked
 			} else if len(old.here) > 0 {

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -28,19 +29,26 @@ type origin struct {
 	name, port  string
 	last        []place // where the last good lookup led; of lookUp
 	failing     bool    // and whether the last one failed
+	secure      *tls.Config
 }
 
 // place is where an endpoint is.
-type place struct{ url, host, address string }
+type place struct {
+	url, host, address string
+	secure             *tls.Config // of the origin, one for all its places
+}
 
 func newOrigin(raw string) (origin, error) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" && u.Scheme != "dns+srv" || u.Hostname() == "" || u.Scheme == "dns+srv" && u.Port() != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "dns+srv" || u.Hostname() == "" || u.Scheme == "dns+srv" && u.Port() != "" {
 		return origin{}, fmt.Errorf("endpoint %q is not of the form http://host:port or dns+srv://name", raw)
 	}
 	o := origin{raw: raw, scheme: u.Scheme, host: u.Host, name: u.Hostname(), port: u.Port()}
 	if o.port == "" {
 		o.port = "80"
+		if u.Scheme == "https" {
+			o.port = "443"
+		}
 	}
 	return o, nil
 }
@@ -88,7 +96,7 @@ func (b *Backend) places(ctx context.Context) []place {
 	for i := range b.origins {
 		o := &b.origins[i]
 		if o.fixed() {
-			out = append(out, place{o.raw, o.host, o.address()})
+			out = append(out, place{o.raw, o.host, o.address(), o.secure})
 			continue
 		}
 		places, err := b.resolve(ctx, o)
@@ -130,7 +138,7 @@ func (b *Backend) resolve(ctx context.Context, o *origin) ([]place, error) {
 	ctx, stop := context.WithTimeout(ctx, lookupTimeout)
 	defer stop()
 	if o.scheme != "dns+srv" {
-		return b.addresses(ctx, o.host, o.name, o.port)
+		return b.addresses(ctx, o, o.host, o.name, o.port)
 	}
 	_, records, err := b.config.Resolver.LookupSRV(ctx, "", "", o.name)
 	if err != nil {
@@ -144,7 +152,7 @@ func (b *Backend) resolve(ctx context.Context, o *origin) ([]place, error) {
 		}
 		port := strconv.Itoa(int(r.Port))
 		host := net.JoinHostPort(target, port)
-		found, err := b.addresses(ctx, host, target, port)
+		found, err := b.addresses(ctx, o, host, target, port)
 		if err != nil {
 			return nil, err
 		}
@@ -175,7 +183,7 @@ func lowest(records []*net.SRV) []*net.SRV {
 }
 
 // addresses are all IPv4 addresses of a name, or its IPv6 ones where it has no other: both would count a server with two twice.
-func (b *Backend) addresses(ctx context.Context, host, name, port string) ([]place, error) {
+func (b *Backend) addresses(ctx context.Context, o *origin, host, name, port string) ([]place, error) {
 	found, err := b.config.Resolver.LookupNetIP(ctx, "ip", name)
 	if err != nil {
 		return nil, err
@@ -198,7 +206,7 @@ func (b *Backend) addresses(ctx context.Context, host, name, port string) ([]pla
 	var out []place
 	for _, a := range four {
 		at := net.JoinHostPort(a.String(), port)
-		out = append(out, place{"http://" + at, host, at})
+		out = append(out, place{o.web() + "://" + at, host, at, o.secure})
 	}
 	return out, nil
 }

@@ -22,7 +22,8 @@ type Conn struct {
 	Reused bool // it has carried a request before
 
 	endpoint *Endpoint
-	raw      syscall.RawConn
+	raw      syscall.RawConn // nil over TLS: bytes on the socket are no bytes of an answer
+	peek     syscall.RawConn // of the socket
 	idledAt  metrics.Instant // when it was put back
 	streams  bool            // it is among the endpoint's streams; the owner's
 	// dismissed says that CutStreams has cut it.
@@ -64,17 +65,27 @@ func (e *Endpoint) Dial(ctx context.Context) (*Conn, error) {
 		p.open.Add(-1)
 		return nil, ErrBusy
 	}
-	nc, err := p.dial.DialContext(ctx, "tcp", e.address)
+	tcp, err := p.dial.DialContext(ctx, "tcp", e.address)
 	if err != nil {
 		p.open.Add(-1)
 		return nil, err
 	}
+	nc := tcp
+	if e.secure != nil {
+		if nc, err = e.shakeHands(ctx, tcp); err != nil {
+			p.open.Add(-1)
+			return nil, err
+		}
+	}
 	c := &Conn{Sock: p.sweeper.Add(nc), endpoint: e}
-	if sc, ok := nc.(syscall.Conn); ok {
-		if c.raw, err = sc.SyscallConn(); err != nil {
+	if sc, ok := tcp.(syscall.Conn); ok {
+		if c.peek, err = sc.SyscallConn(); err != nil {
 			_ = c.Close()
 			return nil, err
 		}
+	}
+	if e.secure == nil {
+		c.raw = c.peek
 	}
 	return c, nil
 }
@@ -164,5 +175,5 @@ func closeAll(conns []*Conn) {
 // Silent says that nothing has arrived on an idle connection: no byte, no end.
 func (c *Conn) Silent() bool {
 	silent := false
-	return c.raw != nil && c.raw.Read(func(fd uintptr) bool { silent = sock.Silent(fd); return true }) == nil && silent
+	return c.peek != nil && c.peek.Read(func(fd uintptr) bool { silent = sock.Silent(fd); return true }) == nil && silent
 }

@@ -40,7 +40,7 @@ func parseAdminAddress(s string) (string, error) {
 	return s, printable(path)
 }
 
-// parseEndpoint reads http://host, http://host:port or dns+srv://name.
+// parseEndpoint reads http://host or https://host, http://host:port or dns+srv://name.
 func parseEndpoint(s string) (string, error) {
 	scheme, _, found := strings.Cut(s, "://")
 	if !found {
@@ -50,11 +50,11 @@ func parseEndpoint(s string) (string, error) {
 		return "", errors.New("is no endpoint; write it like http://10.0.0.11:8080")
 	}
 	switch scheme {
-	case "http":
+	case "http", "https":
 	case "dns+srv":
 		return s, serviceName(strings.TrimPrefix(s, "dns+srv://"))
-	case "https", "h2c":
-		return "", fmt.Errorf("has the scheme %s, which is not built yet; so far: http, dns+srv", scheme)
+	case "h2c":
+		return "", fmt.Errorf("has the scheme %s, which is not built yet; so far: http, https, dns+srv", scheme)
 	default:
 		return "", fmt.Errorf("has the scheme %q; write it like http://10.0.0.11:8080", scheme)
 	}
@@ -67,7 +67,7 @@ func parseEndpoint(s string) (string, error) {
 			return "", fmt.Errorf("has the port %q; write a number between 1 and 65535", port)
 		}
 	}
-	if plain := "http://" + u.Host; s != plain {
+	if plain := scheme + "://" + u.Host; s != plain {
 		return "", fmt.Errorf("has more than a host and a port; did you mean %q?", plain)
 	}
 	return s, nil

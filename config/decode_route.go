@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,10 +61,14 @@ func (d *decoder) backend(v value, b *Backend) {
 		"loadBalancing": one(d, &b.LoadBalancing, oneOf([]string{"leastRequest", "roundRobin", "random", "consistentHash"})),
 		"outlier":       maybe(&b.Outlier, defaultOutlier(), d.outlier),
 		"slowStart":     one(d, &b.SlowStart, parseDuration),
+		"tls":           maybe(&b.TLS, BackendTLS{}, d.backendTLS),
 		"timeouts":      into(&b.Timeouts, d.timeouts),
 		"connections":   into(&b.Connections, d.connections),
 	})
 	d.required(v, "endpoints", "like endpoints: [http://10.0.0.11:8080]")
+	if https := func(e string) bool { return strings.HasPrefix(e, "https:") }; b.TLS != nil && !slices.ContainsFunc(b.Endpoints, https) && !d.broken(v.path) {
+		d.errorf(v.path+".tls", "says nothing, as no endpoint is https; write them like https://10.0.0.11:8443")
+	}
 }
 
 func (d *decoder) endpoints(v value, to *[]string) {
@@ -84,8 +89,11 @@ func canonical(endpoint string) string {
 	if strings.HasPrefix(e, "dns+srv:") {
 		return e
 	}
-	if strings.LastIndexByte(e, ':') > max(len("http:"), strings.LastIndexByte(e, ']')) {
+	if strings.LastIndexByte(e, ':') > max(len("https:"), strings.LastIndexByte(e, ']')) {
 		return e
+	}
+	if strings.HasPrefix(e, "https:") {
+		return e + ":443"
 	}
 	return e + ":80"
 }

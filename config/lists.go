@@ -15,6 +15,13 @@ func (d *decoder) readLists(c *Config, folder string) {
 		join(&c.Admin.Tokens[i].File, folder)
 	}
 	for i := range c.Routes {
+		for j := range c.Routes[i].Backends {
+			if t := c.Routes[i].Backends[j].TLS; t != nil {
+				join(&t.CAFile, folder)
+				join(&t.CertFile, folder)
+				join(&t.KeyFile, folder)
+			}
+		}
 		for j := range c.Routes[i].Select {
 			beta := c.Routes[i].Select[j].Beta
 			if beta == nil || beta.UsersFile == "" {

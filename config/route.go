@@ -77,7 +77,7 @@ const (
 type Backend struct {
 	// Name is unique in the route.
 	Name string
-	// Endpoints are addresses http://host or http://host:port, or dns+srv://name. A name stands for all its addresses and is looked up
+	// Endpoints are addresses http://host or http://host:port, https the same, or dns+srv://name. A name stands for all its addresses and is looked up
 	// again and again. At least one.
 	Endpoints []string
 	// Version is text, kept as written (1.10 is not 1.1). Required in both roles of a rollout. Default "".
@@ -91,6 +91,8 @@ type Backend struct {
 	Outlier *Outlier
 	// SlowStart is how long an endpoint that is back gets less than its share, growing; 0 is none. Default 0.
 	SlowStart time.Duration
+	// TLS of https endpoints; nil takes certificates that the system knows. Default nil.
+	TLS *BackendTLS
 	// Timeouts of one request to an endpoint.
 	Timeouts Timeouts
 	// Connections to the endpoints.

@@ -51,11 +51,12 @@ const (
 	UpstreamTruncated                           // the answer ended early
 	UpstreamUnavailable                         // no healthy endpoint
 	UpstreamBusy                                // as many connections as there may be
+	UpstreamTLS                                 // no TLS connection: an unknown certificate, say
 	NumUpstreamErrors
 )
 
 var upstreamNames = [NumUpstreamErrors]string{
-	"connect", "connect-timeout", "timeout", "reset", "malformed", "truncated", "unavailable", "busy",
+	"connect", "connect-timeout", "timeout", "reset", "malformed", "truncated", "unavailable", "busy", "tls",
 }
 
 // String is the kind as a label.

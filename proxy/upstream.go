@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"net"
 	"syscall"
@@ -42,6 +41,8 @@ type failure struct {
 var (
 	failConnect   = &failure{status: 502, kind: metrics.UpstreamConnect, reason: "the backend refuses connections", unreachable: true}
 	failDial      = &failure{status: 502, kind: metrics.UpstreamConnectTimeout, reason: "the backend does not accept a connection in time", unreachable: true}
+	failLate      = &failure{status: 504, kind: metrics.UpstreamConnectTimeout, reason: "the request's time is over before the backend accepts a connection", unreachable: true}
+	failTLS       = &failure{status: 502, kind: metrics.UpstreamTLS, reason: "the TLS handshake with the backend fails", unreachable: true}
 	failBusy      = &failure{status: 503, kind: metrics.UpstreamBusy, reason: "the backend has as many connections as it may have", blameless: true}
 	failHealth    = &failure{status: 503, kind: metrics.UpstreamUnavailable, reason: "the backend became unavailable"}
 	failStale     = &failure{status: 502, kind: metrics.UpstreamReset, reason: "the backend closed the connection", stale: true}
@@ -69,7 +70,7 @@ func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool)
 	}
 	var err error
 	if u.conn == nil {
-		u.conn, err = e.Dial(context.Background())
+		u.conn, err = u.dial(e, now)
 	}
 	if err == nil {
 		u.in.open(u.conn.Sock, u.conn.Raw())
@@ -82,8 +83,12 @@ func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool)
 		return failBusy
 	case exhausted(err):
 		return failLocal
+	case u.deadline != 0 && metrics.Now() >= u.deadline:
+		return failLate
 	case errors.As(err, &ne) && ne.Timeout():
 		return failDial
+	case errors.Is(err, backend.ErrTLS):
+		return failTLS
 	}
 	return failConnect
 }
@@ -91,6 +96,9 @@ func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool)
 // send writes p, on a connection that was idle only if nothing has arrived on it: what lies there is the answer to nobody's request.
 // stale says that something has. With stay it also waits for the first bytes of the answer; err is then why there are none.
 func (u *upstream) send(p []byte, stay bool) (stale bool, err error) {
+	if u.in.raw == nil {
+		return u.sendOver(p, stay)
+	}
 	u.unsent, u.stay, u.asked, u.stale, u.err = p, stay, false, false, nil
 	if err := u.in.raw.Read(u.try); err != nil {
 		return false, err
