@@ -19,6 +19,8 @@ func (d *decoder) route(v value, r *Route) {
 		"select":   listOf(d, &r.Select, defaultRule, d.rule),
 		"fallback": one(d, &r.Fallback, parseName),
 		"timeout":  one(d, &r.Timeout, parseDuration),
+		"retry":    maybe(&r.Retry, defaultRetry(), d.retry),
+		"rescue":   maybe(&r.Rescue, Rescue{BodyBytes: 64 << 10}, d.rescue),
 		"rollout":  maybe(&r.Rollout, defaultRollout(), d.rollout),
 	})
 	d.required(v, "name", "like name: checkout")

@@ -26,6 +26,10 @@ type Route struct {
 	Fallback string
 	// Timeout of a whole request, 0 for none. Default 30s.
 	Timeout time.Duration
+	// Retry sends requests that failed again; nil is never. Default nil.
+	Retry *Retry
+	// Rescue lets stable answer what failed on the canary; nil is never. Default nil.
+	Rescue *Rescue
 	// Rollout is the plan for bringing a canary into service; nil is a static split. Default nil.
 	Rollout *Rollout
 }

@@ -76,6 +76,7 @@ func (d *decoder) routeRules(c *Config, r *Route, path string) {
 		d.rolloutRules(r, path)
 	}
 	d.weightRules(r, path)
+	d.againRules(r, path)
 	d.stickyRules(c, &r.Sticky, path+".sticky")
 	d.selectRules(c, r, path)
 	if d.has(path+".fallback") && !d.broken(path+".fallback") {

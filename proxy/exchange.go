@@ -34,6 +34,7 @@ type exchange struct {
 	arrival metrics.Arrival
 	// endpoint has the attempt under way; nil before there is one.
 	endpoint *backend.Endpoint
+	tried    metrics.Instant // when it began
 
 	// What the request's head said and is still asked for when its bytes are gone: the buffer is reused as soon as a body flows.
 	method metrics.Method
@@ -50,6 +51,8 @@ type exchange struct {
 	reply   body
 	// out is what is written next: the head for the backend, then the answer's.
 	out []byte
+	// headLength is the head's part of out, while that is for the backend.
+	headLength int
 	// end is the end of a chunked answer, where it has trailers.
 	end []byte
 	// begun says that a byte of the answer has gone to the client: from then on it is completed or reset.

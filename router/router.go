@@ -32,6 +32,9 @@ type Route struct {
 	Fallback selector.Target
 	// Timeout of a whole request; 0 is none.
 	Timeout time.Duration
+	// Retry and Rescue give a request that failed another chance; nil is none.
+	Retry  *Retry
+	Rescue *Rescue
 	// Cookie is how the sticky cookie is set; nil where the route has none.
 	Cookie *Cookie
 }
