@@ -123,6 +123,7 @@ func route(c *config.Route) (*router.Route, error) {
 		Fallback: target(c, c.Fallback), Timeout: c.Timeout, Cookie: cookie(&c.Sticky),
 	}
 	again(c, out)
+	changes(c, out)
 	return out, nil
 }
 

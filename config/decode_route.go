@@ -19,12 +19,17 @@ func (d *decoder) route(v value, r *Route) {
 		"select":   listOf(d, &r.Select, defaultRule, d.rule),
 		"fallback": one(d, &r.Fallback, parseName),
 		"timeout":  one(d, &r.Timeout, parseDuration),
+		"headers":  maybe(&r.Headers, Headers{}, d.headers),
+		"rewrite":  maybe(&r.Rewrite, Rewrite{}, d.rewrite),
+		"redirect": maybe(&r.Redirect, Redirect{Status: 308}, d.redirect),
 		"retry":    maybe(&r.Retry, defaultRetry(), d.retry),
 		"rescue":   maybe(&r.Rescue, Rescue{BodyBytes: 64 << 10}, d.rescue),
 		"rollout":  maybe(&r.Rollout, defaultRollout(), d.rollout),
 	})
 	d.required(v, "name", "like name: checkout")
-	d.required(v, "backends", "like backends: {stable: {endpoints: [http://10.0.0.11:8080]}}")
+	if r.Redirect == nil {
+		d.required(v, "backends", "like backends: {stable: {endpoints: [http://10.0.0.11:8080]}}")
+	}
 	if !d.has(v.path+".weights") && r.Rollout == nil {
 		r.Weights = defaultWeights(r.Backends)
 	}

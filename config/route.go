@@ -11,7 +11,7 @@ type Route struct {
 	Name string
 	// Match is a list of conditions of which one must hold; empty matches every request. Default: empty.
 	Match []Condition
-	// Backends in the file's order; at least one, names unique. Required.
+	// Backends in the file's order; at least one, names unique. Required, but for a redirect.
 	Backends []Backend
 	// Weights are shares of all the route's traffic by backend; a backend that is not named has 0. Without a rollout they
 	// sum to 100 %; default 100 % to "stable" or to the only backend. With a rollout only further backends stand here,
@@ -26,6 +26,10 @@ type Route struct {
 	Fallback string
 	// Timeout of a whole request, 0 for none. Default 30s.
 	Timeout time.Duration
+	// Headers, Rewrite and Redirect change what goes through, or answer in place of backends; nil is none. Default nil.
+	Headers  *Headers
+	Rewrite  *Rewrite
+	Redirect *Redirect
 	// Retry sends requests that failed again; nil is never. Default nil.
 	Retry *Retry
 	// Rescue lets stable answer what failed on the canary; nil is never. Default nil.

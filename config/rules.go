@@ -77,6 +77,7 @@ func (d *decoder) routeRules(c *Config, r *Route, path string) {
 	}
 	d.weightRules(r, path)
 	d.againRules(r, path)
+	d.changeRules(r, path)
 	d.stickyRules(c, &r.Sticky, path+".sticky")
 	d.selectRules(c, r, path)
 	if d.has(path+".fallback") && !d.broken(path+".fallback") {

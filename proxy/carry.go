@@ -11,6 +11,13 @@ import (
 // carry takes the request to the chosen backend and the answer to the client, and counts both.
 func (x *exchange) carry() bool {
 	b := x.route.Backends[x.choice.Backend]
+	x.forward.changes, x.forward.target = x.route.Changes, nil
+	if c := x.route.Changes; c != nil && c.Rewrite != nil {
+		if r := x.rewriteTarget(c.Rewrite); r != nil {
+			x.client.server.Process.ClientError(metrics.ClientBadRequest)
+			return x.own(r.status, r.reason)
+		}
+	}
 	x.deadline = after(x.start, x.route.Timeout)
 	x.up.timeouts, x.up.deadline = b.Timeouts(), x.deadline
 	x.arrival = x.meter().Begin(x.start, x.choice.Cohort, x.client.shard)

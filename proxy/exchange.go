@@ -55,6 +55,8 @@ type exchange struct {
 	headLength int
 	// end is the end of a chunked answer, where it has trailers.
 	end []byte
+	// target is memory for a rewritten one; extra are fields of an answer of ours.
+	target, extra []byte
 	// begun says that a byte of the answer has gone to the client: from then on it is completed or reset.
 	begun bool
 	// parting says that the connection ends, and the client may still be sending.
@@ -73,7 +75,7 @@ func newExchange(c *client) *exchange {
 	x.client, x.front = c, c.listener.front.Load()
 	x.begun, x.parting, x.route, x.id, x.cookie = false, false, nil, x.id[:0], x.cookie[:0]
 	x.toHEAD, x.method, x.arrival = false, 0, metrics.Arrival{}
-	x.endpoint = nil
+	x.endpoint, x.extra = nil, nil
 	x.scanned, x.refused, x.choice = false, nil, selector.Choice{Backend: unchosen}
 	x.up.reset()
 	x.request.reset()
@@ -97,6 +99,9 @@ func (x *exchange) run() bool {
 	x.begin()
 	if x.route = x.table.Match(&x.view); x.route == nil {
 		return x.own(404, "no route takes this request")
+	}
+	if r := x.route.Redirect; r != nil {
+		return x.redirect(r)
 	}
 	if !x.choose() {
 		return x.own(503, "the backend is unavailable, and there is none to fall back to")
@@ -250,7 +255,7 @@ func (x *exchange) malformed(err error) bool {
 // own answers the request without a backend's answer.
 func (x *exchange) own(status int, reason string) bool {
 	keep := !x.head.close && x.request.over(&x.head) && !x.client.server.retiring.Load()
-	p := page{status: status, reason: reason, requestID: x.id, persistence: x.persistence(keep), head: x.toHEAD, json: x.head.json}
+	p := page{status: status, reason: reason, requestID: x.id, persistence: x.persistence(keep), head: x.toHEAD, json: x.head.json, extra: x.extra}
 	x.out = p.append(x.out[:0])
 	x.begun = true
 	err := x.give(x.out)

@@ -14,6 +14,7 @@ type page struct {
 	requestID   []byte // whatever the client sent for one
 	persistence string // the whole Connection line, or ""
 	head        bool   // the answer to a HEAD: no body
+	extra       []byte // whole field lines, or nil
 	json        bool   // the client asks for JSON: RFC 9457 instead of text
 }
 
@@ -31,7 +32,7 @@ func (p *page) append(dst []byte) []byte {
 	if len(p.requestID) > 0 {
 		dst = append(append(append(dst, "X-Request-Id: "...), p.requestID...), "\r\n"...)
 	}
-	dst = append(dst, "\r\n"...)
+	dst = append(append(dst, p.extra...), "\r\n"...)
 	if p.head {
 		return dst
 	}

@@ -28,6 +28,9 @@ func (x *exchange) pass(e *backend.Endpoint) bool {
 	if x.table.DebugHeaders {
 		n.backend, n.reason = x.forward.backend, x.choice.Reason.String()
 	}
+	if c := x.route.Changes; c != nil {
+		n.headers = c.Response
+	}
 	x.out = x.answer.appendPass(x.out[:0], &n)
 	x.reply.start(x.answer.framing, x.answer.length)
 

@@ -1,12 +1,15 @@
 package proxy
 
+import "sluice/router"
+
 // noted is what the proxy itself says in an answer that it passes on.
 type noted struct {
-	requestID       []byte // for an answer that brings none
-	backend, reason string // of the choice, where debug headers are on
-	cookie          []byte // the whole Set-Cookie line, or nil
-	chunked         bool   // the body is framed as chunks, whatever the backend did
-	persistence     string // the whole Connection line, or ""
+	requestID       []byte          // for an answer that brings none
+	backend, reason string          // of the choice, where debug headers are on
+	cookie          []byte          // the whole Set-Cookie line, or nil
+	chunked         bool            // the body is framed as chunks, whatever the backend did
+	headers         *router.Headers // the route's changes, or nil
+	persistence     string          // the whole Connection line, or ""
 }
 
 // appendPass writes the head that the client gets of a backend's answer: its status and every field that goes on exactly as it came,
@@ -16,7 +19,7 @@ func (h *answerHead) appendPass(dst []byte, n *noted) []byte {
 	hasID := false
 	for i := range h.fields {
 		f := &h.fields[i]
-		if h.dropped(f) {
+		if h.dropped(f) || n.headers != nil && n.headers.Removes(f.name) {
 			continue
 		}
 		hasID = hasID || len(f.name) == 12 && same(f.name, "x-request-id")
@@ -32,6 +35,9 @@ func (h *answerHead) appendPass(dst []byte, n *noted) []byte {
 	if n.backend != "" {
 		dst = appendField(dst, "Sluice-Backend: ", n.backend)
 		dst = appendField(dst, "Sluice-Reason: ", n.reason)
+	}
+	if n.headers != nil {
+		dst = append(dst, n.headers.Lines...)
 	}
 	dst = append(dst, n.cookie...)
 	return append(dst, "\r\n"...)

@@ -32,6 +32,9 @@ type Route struct {
 	Fallback selector.Target
 	// Timeout of a whole request; 0 is none.
 	Timeout time.Duration
+	// Changes are made in heads that go through; nil is none. Redirect answers in place of backends, of which there is none then.
+	Changes  *Changes
+	Redirect *Redirect
 	// Retry and Rescue give a request that failed another chance; nil is none.
 	Retry  *Retry
 	Rescue *Rescue
