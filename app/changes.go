@@ -13,6 +13,11 @@ func changes(c *config.Route, out *router.Route) {
 	if r := c.Redirect; r != nil {
 		out.Redirect = &router.Redirect{Scheme: r.Scheme, Host: r.Host, Path: r.Path, Status: r.Status}
 	}
+	if f := c.Fault; f != nil {
+		out.Fault = &router.Fault{
+			DelayPercent: uint32(f.Delay.Percent), Delay: f.Delay.Fixed, AbortPercent: uint32(f.Abort.Percent), Status: f.Abort.Status,
+		}
+	}
 	if c.Headers == nil && c.Rewrite == nil {
 		return
 	}

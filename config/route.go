@@ -30,6 +30,8 @@ type Route struct {
 	Headers  *Headers
 	Rewrite  *Rewrite
 	Redirect *Redirect
+	// Fault makes requests late, or fails them, on purpose; nil is never. Default nil.
+	Fault *Fault
 	// Retry sends requests that failed again; nil is never. Default nil.
 	Retry *Retry
 	// Rescue lets stable answer what failed on the canary; nil is never. Default nil.

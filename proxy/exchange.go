@@ -106,6 +106,11 @@ func (x *exchange) run() bool {
 	if !x.choose() {
 		return x.own(503, "the backend is unavailable, and there is none to fall back to")
 	}
+	if f := x.route.Fault; f != nil {
+		if status := x.suffer(f); status != 0 {
+			return x.own(status, "a fault that the route injects")
+		}
+	}
 	return x.carry()
 }
 

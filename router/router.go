@@ -35,6 +35,8 @@ type Route struct {
 	// Changes are made in heads that go through; nil is none. Redirect answers in place of backends, of which there is none then.
 	Changes  *Changes
 	Redirect *Redirect
+	// Fault makes requests late, or fails them, on purpose; nil is never.
+	Fault *Fault
 	// Retry and Rescue give a request that failed another chance; nil is none.
 	Retry  *Retry
 	Rescue *Rescue

@@ -1,6 +1,10 @@
 package router
 
-import "sluice/request"
+import (
+	"time"
+
+	"sluice/request"
+)
 
 // Headers are the fields of one direction that a route removes and adds.
 type Headers struct {
@@ -70,4 +74,12 @@ func (w *Rewrite) Matched(v request.View) string {
 type Redirect struct {
 	Scheme, Host, Path string
 	Status             int
+}
+
+// Fault is what a route does to its own clients; shares are basis points.
+type Fault struct {
+	DelayPercent uint32
+	Delay        time.Duration
+	AbortPercent uint32
+	Status       int
 }
