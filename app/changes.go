@@ -2,6 +2,7 @@ package app
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"sluice/config"
@@ -13,6 +14,7 @@ func changes(c *config.Route, out *router.Route) {
 	if r := c.Redirect; r != nil {
 		out.Redirect = &router.Redirect{Scheme: r.Scheme, Host: r.Host, Path: r.Path, Status: r.Status}
 	}
+	out.CORS = cors(c.CORS)
 	if f := c.Fault; f != nil {
 		out.Fault = &router.Fault{
 			DelayPercent: uint32(f.Delay.Percent), Delay: f.Delay.Fixed, AbortPercent: uint32(f.Abort.Percent), Status: f.Abort.Status,
@@ -53,6 +55,23 @@ func headers(c *config.HeaderChanges) *router.Headers {
 	}
 	for _, f := range slices.Concat(c.Set, c.Add) {
 		out.Lines += f.Name + ": " + f.Value + "\r\n"
+	}
+	return out
+}
+
+func cors(c *config.CORS) *router.CORS {
+	if c == nil {
+		return nil
+	}
+	out := &router.CORS{Origins: c.Origins, AnyOrigin: slices.Contains(c.Origins, "*"), Credentials: c.Credentials}
+	if len(c.Methods) > 0 {
+		out.Preflight += "Access-Control-Allow-Methods: " + strings.Join(c.Methods, ", ") + "\r\n"
+	}
+	if len(c.Headers) > 0 {
+		out.Preflight += "Access-Control-Allow-Headers: " + strings.Join(c.Headers, ", ") + "\r\n"
+	}
+	if c.MaxAge > 0 {
+		out.Preflight += "Access-Control-Max-Age: " + strconv.Itoa(int(c.MaxAge.Seconds())) + "\r\n"
 	}
 	return out
 }

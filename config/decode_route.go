@@ -22,6 +22,7 @@ func (d *decoder) route(v value, r *Route) {
 		"headers":  maybe(&r.Headers, Headers{}, d.headers),
 		"rewrite":  maybe(&r.Rewrite, Rewrite{}, d.rewrite),
 		"redirect": maybe(&r.Redirect, Redirect{Status: 308}, d.redirect),
+		"cors":     maybe(&r.CORS, CORS{}, d.cors),
 		"fault":    maybe(&r.Fault, Fault{}, d.fault),
 		"retry":    maybe(&r.Retry, defaultRetry(), d.retry),
 		"rescue":   maybe(&r.Rescue, Rescue{BodyBytes: 64 << 10}, d.rescue),

@@ -30,6 +30,8 @@ type Route struct {
 	Headers  *Headers
 	Rewrite  *Rewrite
 	Redirect *Redirect
+	// CORS says which pages' scripts may use the route; nil leaves that to the backends. Default nil.
+	CORS *CORS
 	// Fault makes requests late, or fails them, on purpose; nil is never. Default nil.
 	Fault *Fault
 	// Retry sends requests that failed again; nil is never. Default nil.

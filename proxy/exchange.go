@@ -57,6 +57,7 @@ type exchange struct {
 	end []byte
 	// target is memory for a rewritten one; extra are fields of an answer of ours.
 	target, extra []byte
+	cors          []byte // of the answer, where the route says who may use it
 	// begun says that a byte of the answer has gone to the client: from then on it is completed or reset.
 	begun bool
 	// parting says that the connection ends, and the client may still be sending.
@@ -102,6 +103,12 @@ func (x *exchange) run() bool {
 	}
 	if r := x.route.Redirect; r != nil {
 		return x.redirect(r)
+	}
+	if c := x.route.CORS; c != nil {
+		if answered, again := x.preflight(c); answered {
+			return again
+		}
+		x.allow(c)
 	}
 	if !x.choose() {
 		return x.own(503, "the backend is unavailable, and there is none to fall back to")

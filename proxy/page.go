@@ -21,6 +21,10 @@ type page struct {
 // append writes the page. No cache may keep it: what went wrong for one client is not the answer for the next.
 func (p *page) append(dst []byte) []byte {
 	var room [512]byte
+	if p.status == 204 {
+		dst = append(append(append(dst, "HTTP/1.1 204 No Content\r\n"...), p.persistence...), "X-Request-Id: "...)
+		return append(append(append(append(dst, p.requestID...), "\r\n"...), p.extra...), "\r\n"...)
+	}
 	kind, body := "text/plain; charset=utf-8", p.text(room[:0])
 	if p.json {
 		kind, body = "application/problem+json", p.problem(room[:0])

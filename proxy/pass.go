@@ -28,6 +28,9 @@ func (x *exchange) pass(e *backend.Endpoint) bool {
 	if x.table.DebugHeaders {
 		n.backend, n.reason = x.forward.backend, x.choice.Reason.String()
 	}
+	if x.route.CORS != nil {
+		n.cors = x.cors
+	}
 	if c := x.route.Changes; c != nil {
 		n.headers = c.Response
 	}

@@ -9,6 +9,7 @@ type noted struct {
 	cookie          []byte          // the whole Set-Cookie line, or nil
 	chunked         bool            // the body is framed as chunks, whatever the backend did
 	headers         *router.Headers // the route's changes, or nil
+	cors            []byte          // what takes the place of the backend's Access-Control fields, or nil
 	persistence     string          // the whole Connection line, or ""
 }
 
@@ -19,6 +20,9 @@ func (h *answerHead) appendPass(dst []byte, n *noted) []byte {
 	hasID := false
 	for i := range h.fields {
 		f := &h.fields[i]
+		if n.cors != nil && len(f.name) > 15 && same(f.name[:15], "access-control-") {
+			continue
+		}
 		if h.dropped(f) || n.headers != nil && n.headers.Removes(f.name) {
 			continue
 		}
@@ -39,6 +43,7 @@ func (h *answerHead) appendPass(dst []byte, n *noted) []byte {
 	if n.headers != nil {
 		dst = append(dst, n.headers.Lines...)
 	}
+	dst = append(dst, n.cors...)
 	dst = append(dst, n.cookie...)
 	return append(dst, "\r\n"...)
 }

@@ -37,6 +37,8 @@ type Route struct {
 	Redirect *Redirect
 	// Fault makes requests late, or fails them, on purpose; nil is never.
 	Fault *Fault
+	// CORS says which pages' scripts may use the route; nil leaves that to the backends.
+	CORS *CORS
 	// Retry and Rescue give a request that failed another chance; nil is none.
 	Retry  *Retry
 	Rescue *Rescue
