@@ -49,9 +49,10 @@ func (h *requestHead) appendForward(dst []byte, w *forwarded) []byte {
 	}
 	dst = append(dst, " HTTP/1.1\r\n"...)
 	var hasProto, hasForwardedHost, hasHost, hasID bool
+	changes := w.changes
 	for i := range h.fields {
 		f := &h.fields[i]
-		if h.dropped(f, w) || w.changes != nil && w.changes.Removes(f.name) {
+		if h.dropped(f, w) || changes != nil && changes.Removes(f.name) {
 			continue
 		}
 		dst = append(dst, f.line...)
