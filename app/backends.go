@@ -44,7 +44,7 @@ func newBackends(sweeper *sock.Sweeper, log *zap.Logger) *backends {
 }
 
 // plan makes the backends of a configuration that are not running as they are described there. Nothing is started or stopped.
-func (s *backends) plan(cfg *config.Config) (map[backendName]*runningBackend, error) {
+func (s *backends) plan(cfg *config.Config) (_ map[backendName]*runningBackend, err error) {
 	next := map[backendName]*runningBackend{}
 	for i := range cfg.Routes {
 		r := &cfg.Routes[i]

@@ -43,6 +43,9 @@ func explain(t *router.Table, cfg *config.Config, q admin.ExplainRequest) (admin
 	if a.Route == nil {
 		return admin.Explanation{Detail: "no route takes this request: it gets 404"}, nil
 	}
+	if a.Route.Redirect != nil {
+		return admin.Explanation{Route: a.Route.Name, Detail: "the route redirects"}, nil
+	}
 	return admin.Explanation{
 		Route: a.Route.Name, Backend: a.Route.Backends[a.Choice.Backend].Name(), Reason: a.Choice.Reason.String(),
 		Detail: detail(&a),

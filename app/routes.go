@@ -119,10 +119,13 @@ func route(c *config.Route) (*router.Route, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &router.Route{
+	out := &router.Route{
 		Name: c.Name, Match: match, Selector: selector.New(how, selector.Split{Canary: -1}),
 		Fallback: target(c, c.Fallback), Timeout: c.Timeout, Cookie: cookie(&c.Sticky),
-	}, nil
+	}
+	again(c, out)
+	changes(c, out)
+	return out, nil
 }
 
 // part is a route whose weights can move: its controller, and what the controller asks about its backends.

@@ -38,6 +38,9 @@ func (b *Backend) Choose(a Ask) *Endpoint {
 	}
 	switch b.balancing {
 	case RoundRobin:
+		if a.Except != nil {
+			return at(all, a.Draw, a) // out of turn: a retry that took one would put every other request on the endpoint that fails
+		}
 		return at(all, b.next.Add(1), a)
 	case ConsistentHash:
 		return hashed(all, a)

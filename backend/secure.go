@@ -3,9 +3,14 @@ package backend
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 )
+
+// ErrTLS says that a connection was made, and no TLS connection over it.
+var ErrTLS = errors.New("TLS handshake")
 
 // speak settles how the endpoint is spoken to: with TLS, where its scheme is https, and then in the version of HTTP that it chooses; in
 // HTTP/2 alone, where that is h2c.
@@ -61,7 +66,7 @@ func (e *Endpoint) dialSecure(ctx context.Context, http1 bool) (*Conn, error) {
 		secure := tls.Client(nc, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = nc.Close()
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", ErrTLS, err)
 		}
 		nc = secure
 		if secure.ConnectionState().NegotiatedProtocol != "h2" {

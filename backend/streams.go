@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"crypto/tls"
 	"net"
 	"sync"
 
@@ -69,7 +70,11 @@ func (c *Conn) Dismissed() bool { return c.dismissed.Load() }
 
 // Reset makes Close abort the connection, so that the endpoint does not take it for a proper end.
 func (c *Conn) Reset() {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+	nc := c.Conn
+	if over, ok := nc.(*tls.Conn); ok {
+		nc = over.NetConn()
+	}
+	if tcp, ok := nc.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,10 +19,19 @@ func (d *decoder) route(v value, r *Route) {
 		"select":   listOf(d, &r.Select, defaultRule, d.rule),
 		"fallback": one(d, &r.Fallback, parseName),
 		"timeout":  one(d, &r.Timeout, parseDuration),
+		"headers":  maybe(&r.Headers, Headers{}, d.headers),
+		"rewrite":  maybe(&r.Rewrite, Rewrite{}, d.rewrite),
+		"redirect": maybe(&r.Redirect, Redirect{Status: 308}, d.redirect),
+		"cors":     maybe(&r.CORS, CORS{}, d.cors),
+		"fault":    maybe(&r.Fault, Fault{}, d.fault),
+		"retry":    maybe(&r.Retry, defaultRetry(), d.retry),
+		"rescue":   maybe(&r.Rescue, Rescue{BodyBytes: 64 << 10}, d.rescue),
 		"rollout":  maybe(&r.Rollout, defaultRollout(), d.rollout),
 	})
 	d.required(v, "name", "like name: checkout")
-	d.required(v, "backends", "like backends: {stable: {endpoints: [http://10.0.0.11:8080]}}")
+	if r.Redirect == nil {
+		d.required(v, "backends", "like backends: {stable: {endpoints: [http://10.0.0.11:8080]}}")
+	}
 	if !d.has(v.path+".weights") && r.Rollout == nil {
 		r.Weights = defaultWeights(r.Backends)
 	}
@@ -60,31 +70,14 @@ func (d *decoder) backend(v value, b *Backend) {
 		"loadBalancing": one(d, &b.LoadBalancing, oneOf([]string{"leastRequest", "roundRobin", "random", "consistentHash"})),
 		"outlier":       maybe(&b.Outlier, defaultOutlier(), d.outlier),
 		"slowStart":     one(d, &b.SlowStart, parseDuration),
+		"tls":           maybe(&b.TLS, BackendTLS{}, d.backendTLS),
 		"timeouts":      into(&b.Timeouts, d.timeouts),
 		"connections":   into(&b.Connections, d.connections),
-		"tls":           maybe(&b.TLS, BackendTLS{}, d.backendTLS),
 	})
 	d.required(v, "endpoints", "like endpoints: [http://10.0.0.11:8080]")
-}
-
-func (d *decoder) backendTLS(v value, t *BackendTLS) {
-	d.object(v, keys{
-		"caFile":             one(d, &t.CAFile, parseText),
-		"serverName":         one(d, &t.ServerName, parseServerName),
-		"certFile":           one(d, &t.CertFile, parseText),
-		"keyFile":            one(d, &t.KeyFile, parseText),
-		"insecureSkipVerify": one(d, &t.InsecureSkipVerify, parseBool),
-	})
-	if (t.CertFile == "") != (t.KeyFile == "") && !d.broken(v.path) {
-		d.errorf(v.path, "has one of certFile and keyFile; write both or neither")
+	if https := func(e string) bool { return strings.HasPrefix(e, "https:") }; b.TLS != nil && !slices.ContainsFunc(b.Endpoints, https) && !d.broken(v.path) {
+		d.errorf(v.path+".tls", "says nothing, as no endpoint is https; write them like https://10.0.0.11:8443")
 	}
-}
-
-func parseServerName(s string) (string, error) {
-	if !isHost(s) {
-		return "", errors.New("is no host; write it like api.internal")
-	}
-	return s, nil
 }
 
 func (d *decoder) endpoints(v value, to *[]string) {

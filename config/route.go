@@ -11,7 +11,7 @@ type Route struct {
 	Name string
 	// Match is a list of conditions of which one must hold; empty matches every request. Default: empty.
 	Match []Condition
-	// Backends in the file's order; at least one, names unique. Required.
+	// Backends in the file's order; at least one, names unique. Required, but for a redirect.
 	Backends []Backend
 	// Weights are shares of all the route's traffic by backend; a backend that is not named has 0. Without a rollout they
 	// sum to 100 %; default 100 % to "stable" or to the only backend. With a rollout only further backends stand here,
@@ -26,6 +26,18 @@ type Route struct {
 	Fallback string
 	// Timeout of a whole request, 0 for none. Default 30s.
 	Timeout time.Duration
+	// Headers, Rewrite and Redirect change what goes through, or answer in place of backends; nil is none. Default nil.
+	Headers  *Headers
+	Rewrite  *Rewrite
+	Redirect *Redirect
+	// CORS says which pages' scripts may use the route; nil leaves that to the backends. Default nil.
+	CORS *CORS
+	// Fault makes requests late, or fails them, on purpose; nil is never. Default nil.
+	Fault *Fault
+	// Retry sends requests that failed again; nil is never. Default nil.
+	Retry *Retry
+	// Rescue lets stable answer what failed on the canary; nil is never. Default nil.
+	Rescue *Rescue
 	// Rollout is the plan for bringing a canary into service; nil is a static split. Default nil.
 	Rollout *Rollout
 }
@@ -91,24 +103,12 @@ type Backend struct {
 	Outlier *Outlier
 	// SlowStart is how long an endpoint that is back gets less than its share, growing; 0 is none. Default 0.
 	SlowStart time.Duration
+	// TLS of https endpoints; nil takes certificates that the system knows. Default nil.
+	TLS *BackendTLS
 	// Timeouts of one request to an endpoint.
 	Timeouts Timeouts
 	// Connections to the endpoints.
 	Connections Connections
-	// TLS of https endpoints; nil is the system's authorities, and the endpoint's own name. Default nil.
-	TLS *BackendTLS
-}
-
-// BackendTLS is how the endpoints prove who they are, and the proxy to them. Paths are relative to the configuration's folder.
-type BackendTLS struct {
-	// CAFile holds the authorities, in PEM, in place of the system's. Default: the system's.
-	CAFile string
-	// ServerName is what the certificate has to be for, and is asked for by SNI. Default: the endpoint's host.
-	ServerName string
-	// CertFile and KeyFile are what the proxy shows. Default: nothing.
-	CertFile, KeyFile string
-	// InsecureSkipVerify takes any certificate. Default false.
-	InsecureSkipVerify bool
 }
 
 // HealthCheck asks each endpoint regularly.

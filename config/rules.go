@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // rules checks what is about more than one key. It runs on what could be read, also after errors, so that all mistakes are
@@ -86,16 +85,12 @@ func (d *decoder) routeRules(c *Config, r *Route, path string) {
 	for i := range r.Match {
 		d.conditionRules(c, &r.Match[i], fmt.Sprintf("%s.match[%d]", path, i))
 	}
-	for _, b := range r.Backends {
-		at := path + ".backends." + b.Name
-		if b.TLS != nil && !slices.ContainsFunc(b.Endpoints, func(e string) bool { return strings.HasPrefix(e, "https://") }) && !d.broken(at) {
-			d.errorf(at+".tls", "is for endpoints of https, and there is none")
-		}
-	}
 	if r.Rollout != nil {
 		d.rolloutRules(r, path)
 	}
 	d.weightRules(r, path)
+	d.againRules(r, path)
+	d.changeRules(r, path)
 	d.stickyRules(c, &r.Sticky, path+".sticky")
 	d.selectRules(c, r, path)
 	if d.has(path+".fallback") && !d.broken(path+".fallback") {

@@ -34,3 +34,40 @@ func parseService(s string) (string, error) {
 	}
 	return parseText(s)
 }
+
+// BackendTLS is how https endpoints are spoken to.
+type BackendTLS struct {
+	// CAFile holds the certificates, PEM, that endpoints' are signed by; a path relative to the configuration's folder. Default: the
+	// system's.
+	CAFile string
+	// ServerName is the name in the endpoints' certificates, and in SNI. Default: the endpoint's host.
+	ServerName string
+	// CertFile and KeyFile are our own certificate and key, PEM; both or neither. Default: none.
+	CertFile, KeyFile string
+	// InsecureSkipVerify takes any certificate. Default false.
+	InsecureSkipVerify bool
+}
+
+func (d *decoder) backendTLS(v value, t *BackendTLS) {
+	d.object(v, keys{
+		"caFile":             one(d, &t.CAFile, parseText),
+		"serverName":         one(d, &t.ServerName, parseServerName),
+		"certFile":           one(d, &t.CertFile, parseText),
+		"keyFile":            one(d, &t.KeyFile, parseText),
+		"insecureSkipVerify": one(d, &t.InsecureSkipVerify, parseBool),
+	})
+	if (t.CertFile == "") != (t.KeyFile == "") && !d.broken(v.path) {
+		d.errorf(v.path, "has one of certFile and keyFile; write both, or neither")
+	}
+	if t.InsecureSkipVerify && t.CAFile != "" {
+		d.errorf(v.path+".insecureSkipVerify", "true makes caFile say nothing; remove one of them")
+	}
+}
+
+// parseServerName reads a name or an address as it stands in a certificate.
+func parseServerName(s string) (string, error) {
+	if !isHost(s) {
+		return "", errors.New("is no name; write it like api.internal")
+	}
+	return s, nil
+}

@@ -51,11 +51,12 @@ const (
 	UpstreamTruncated                           // the answer ended early
 	UpstreamUnavailable                         // no healthy endpoint
 	UpstreamBusy                                // as many connections as there may be
+	UpstreamTLS                                 // no TLS connection: an unknown certificate, say
 	NumUpstreamErrors
 )
 
 var upstreamNames = [NumUpstreamErrors]string{
-	"connect", "connect-timeout", "timeout", "reset", "malformed", "truncated", "unavailable", "busy",
+	"connect", "connect-timeout", "timeout", "reset", "malformed", "truncated", "unavailable", "busy", "tls",
 }
 
 // String is the kind as a label.
@@ -66,11 +67,16 @@ type RetryReason uint8
 
 // The reasons to send again.
 const (
-	RetryStale RetryReason = iota // the backend had closed the reused connection
+	RetryStale   RetryReason = iota // the backend had closed the reused connection
+	RetryConnect                    // no connection
+	Retry502                        // the answer, or ours in its place, has this status
+	Retry503
+	Retry504
+	RetryRescue // another backend answers in place of the canary
 	NumRetryReasons
 )
 
-var retryNames = [NumRetryReasons]string{"stale"}
+var retryNames = [NumRetryReasons]string{"stale", "connect-failure", "502", "503", "504", "rescue"}
 
 // String is the reason as a label.
 func (r RetryReason) String() string { return label(retryNames[:], uint8(r), "retry-reason") }

@@ -11,6 +11,13 @@ import (
 // carry takes the request to the chosen backend and the answer to the client, and counts both.
 func (x *exchange) carry() bool {
 	b := x.route.Backends[x.choice.Backend]
+	x.forward.changes, x.forward.target = x.route.Changes, nil
+	if c := x.route.Changes; c != nil && c.Rewrite != nil {
+		if r := x.rewriteTarget(c.Rewrite); r != nil {
+			x.client.server.Process.ClientError(metrics.ClientBadRequest)
+			return x.own(r.status, r.reason)
+		}
+	}
 	x.deadline = after(x.start, x.route.Timeout)
 	if x.call = x.client.stream != nil && x.head.calls(); x.call {
 		x.deadline = 0
@@ -22,26 +29,39 @@ func (x *exchange) carry() bool {
 	if e == nil {
 		return x.fail(failHealth)
 	}
-	x.endpoint = e
+	x.endpoint, x.tried = e, x.start
 	e.Begin()
-	defer e.End()
+	defer x.leave()
 
 	x.forward.origin = e.Host()
 	x.out = x.head.appendForward(x.out[:0], &x.forward)
+	x.headLength = len(x.out)
 	var fault *refusal
 	if x.out, fault = x.request.prepare(x, x.out); fault != nil {
+		return x.clientFault()
+	}
+	if x.route.Rescue != nil && x.gather() != nil {
 		return x.clientFault()
 	}
 	if x.client.in.empty() && x.request.body.done && !x.head.upgrade {
 		x.client.in.release() // while the backend works, others can use it: of the head only a wish to upgrade is still asked for
 	}
-	if f := x.answerFrom(e); f != nil {
+	if r := x.route.Retry; r != nil {
+		r.Budget.Count(x.start)
+		x.limitTry()
+	}
+	f := x.answerFrom(e)
+	if (f != nil || x.answer.status >= 500) && (x.route.Retry != nil || x.route.Rescue != nil) {
+		f = x.again(f)
+	}
+	x.up.deadline = x.deadline
+	if f != nil {
 		return x.fail(f)
 	}
 	if x.answer.status == 101 {
-		return x.tunnel(e)
+		return x.tunnel(x.endpoint)
 	}
-	return x.pass(e)
+	return x.pass(x.endpoint)
 }
 
 // answerFrom gets the head of an answer: at the second go when the first met a connection that the backend had closed already.
@@ -96,11 +116,11 @@ func (x *exchange) attempt(e *backend.Endpoint, fresh bool) *failure {
 // send writes the request on the first connection that is fit for it. One found stale before is no attempt, whatever the method.
 func (x *exchange) send(e *backend.Endpoint, fresh bool) *failure {
 	for {
-		if f := x.up.connect(e, x.start, fresh); f != nil {
+		if f := x.up.connect(e, x.tried, fresh); f != nil {
 			return f
 		}
 		whole := x.request.body.done
-		x.up.expectAnswer(x.start, whole)
+		x.up.expectAnswer(x.tried, whole)
 		stale, err := x.up.send(x.out, whole)
 		switch {
 		case stale:

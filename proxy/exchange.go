@@ -34,6 +34,7 @@ type exchange struct {
 	arrival metrics.Arrival
 	// endpoint has the attempt under way; nil before there is one.
 	endpoint *backend.Endpoint
+	tried    metrics.Instant // when it began
 	// users is where trial is counted; nil is nowhere.
 	users *metrics.Keys
 	trial metrics.Trial
@@ -53,8 +54,13 @@ type exchange struct {
 	reply   body
 	// out is what is written next: the head for the backend, then the answer's.
 	out []byte
+	// headLength is the head's part of out, while that is for the backend.
+	headLength int
 	// end is the end of a chunked answer, where it has trailers.
 	end []byte
+	// target is memory for a rewritten one; extra are fields of an answer of ours.
+	target, extra []byte
+	cors          []byte // of the answer, where the route says who may use it
 	// begun says that a byte of the answer has gone to the client: from then on it is completed or reset.
 	begun bool
 	// parting says that the connection ends, and the client may still be sending.
@@ -75,7 +81,7 @@ func newExchange(c *client) *exchange {
 	x.client, x.front = c, c.listener.front.Load()
 	x.call, x.begun, x.parting, x.route, x.id, x.cookie = false, false, false, nil, x.id[:0], x.cookie[:0]
 	x.toHEAD, x.method, x.arrival, x.users = false, 0, metrics.Arrival{}, nil
-	x.endpoint = nil
+	x.endpoint, x.extra = nil, nil
 	x.scanned, x.refused, x.choice = false, nil, selector.Choice{Backend: unchosen}
 	x.up.reset()
 	x.request.reset()
@@ -98,13 +104,27 @@ func (x *exchange) run() bool {
 	}
 	x.begin()
 	if to := x.front.ToTLS; to != nil && to.applies(x) {
-		return x.redirect(to)
+		return x.toTLS(to)
 	}
 	if x.route = x.table.Match(&x.view); x.route == nil {
 		return x.own(404, "no route takes this request")
 	}
+	if r := x.route.Redirect; r != nil {
+		return x.redirect(r)
+	}
+	if c := x.route.CORS; c != nil {
+		if answered, again := x.preflight(c); answered {
+			return again
+		}
+		x.allow(c)
+	}
 	if !x.choose() {
 		return x.own(503, "the backend is unavailable, and there is none to fall back to")
+	}
+	if f := x.route.Fault; f != nil {
+		if status := x.suffer(f); status != 0 {
+			return x.own(status, "a fault that the route injects")
+		}
 	}
 	return x.carry()
 }
@@ -257,7 +277,7 @@ func (x *exchange) malformed(err error) bool {
 // own answers the request without a backend's answer.
 func (x *exchange) own(status int, reason string) bool {
 	keep := !x.head.close && x.request.over(&x.head) && !x.client.server.retiring.Load()
-	p := page{status: status, reason: reason, requestID: x.id, persistence: x.persistence(keep), head: x.toHEAD, json: x.head.json}
+	p := page{status: status, reason: reason, requestID: x.id, persistence: x.persistence(keep), head: x.toHEAD, json: x.head.json, extra: x.extra}
 	return x.say(&p, keep)
 }
 

@@ -54,6 +54,9 @@ func Explain(t *router.Table, q Question) (Answer, error) {
 	if a.Route == nil {
 		return a, nil
 	}
+	if a.Route.Redirect != nil {
+		return a, nil
+	}
 	a.Choice = a.Route.Selector.Pick(&v, user, selector.Draw{Hi: rand.Uint64(), Lo: rand.Uint64()})
 	if b, ok := a.Route.Serving(a.Choice.Backend); ok && b != a.Choice.Backend {
 		a.Choice.Backend, a.Choice.Reason = b, selector.Fallback

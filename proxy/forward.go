@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"sluice/identity"
+	"sluice/router"
 )
 
 // forwarded is what the proxy knows and says about a request on its way to a backend. All text is ready to be written.
@@ -15,6 +16,9 @@ type forwarded struct {
 	identity       *identity.Reader
 	believed       bool   // the peer's identity headers are kept
 	requestID      []byte // for a request that brings none
+	// changes are the route's, target is what takes the place of the client's; nil is none.
+	changes *router.Changes
+	target  []byte
 }
 
 // dropped says whether a request's field goes no further. The order is the promise: managed fields are settled by trust first, then
@@ -38,12 +42,18 @@ func (h *requestHead) dropped(f *field, w *forwarded) bool {
 // appendForward writes the head that the backend gets: the request line, every field that goes on exactly as it came, then ours.
 func (h *requestHead) appendForward(dst []byte, w *forwarded) []byte {
 	dst = append(append(dst, h.method...), ' ')
-	dst = append(h.appendTarget(dst), " HTTP/1.1\r\n"...)
+	if w.target != nil {
+		dst = append(dst, w.target...)
+	} else {
+		dst = h.appendTarget(dst)
+	}
+	dst = append(dst, " HTTP/1.1\r\n"...)
 	var hasProto, hasForwardedHost, hasHost, hasID bool
+	changes := w.changes
 	lines := kept{dst: dst}
 	for i := range h.fields {
 		f := &h.fields[i]
-		if h.dropped(f, w) {
+		if h.dropped(f, w) || changes != nil && changes.Removes(f.name) {
 			lines.cut()
 			continue
 		}
@@ -61,7 +71,10 @@ func (h *requestHead) appendForward(dst []byte, w *forwarded) []byte {
 	}
 	lines.cut()
 	dst = lines.dst
-	if !hasHost {
+	switch {
+	case w.changes != nil && w.changes.Host != "":
+		dst = appendField(dst, "Host: ", w.changes.Host)
+	case !hasHost:
 		dst = h.appendHost(dst, w.origin)
 	}
 	if h.upgrade {
@@ -83,6 +96,9 @@ func (h *requestHead) appendForward(dst []byte, w *forwarded) []byte {
 	}
 	if !hasID {
 		dst = append(append(append(dst, "X-Request-Id: "...), w.requestID...), "\r\n"...)
+	}
+	if w.changes != nil && w.changes.Request != nil {
+		dst = append(dst, w.changes.Request.Lines...)
 	}
 	dst = appendField(dst, "Sluice-Backend: ", w.backend)
 	dst = appendField(dst, "Sluice-Route: ", w.route)

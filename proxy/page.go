@@ -14,6 +14,7 @@ type page struct {
 	requestID   []byte // whatever the client sent for one
 	persistence string // the whole Connection line, or ""
 	head        bool   // the answer to a HEAD: no body
+	extra       []byte // whole field lines, or nil
 	json        bool   // the client asks for JSON: RFC 9457 instead of text
 	location    []byte // of a redirect; nil is none
 }
@@ -21,6 +22,10 @@ type page struct {
 // append writes the page. No cache may keep it: what went wrong for one client is not the answer for the next.
 func (p *page) append(dst []byte) []byte {
 	var room [512]byte
+	if p.status == 204 {
+		dst = append(append(append(dst, "HTTP/1.1 204 No Content\r\n"...), p.persistence...), "X-Request-Id: "...)
+		return append(append(append(append(dst, p.requestID...), "\r\n"...), p.extra...), "\r\n"...)
+	}
 	kind, body := "text/plain; charset=utf-8", p.text(room[:0])
 	if p.json {
 		kind, body = "application/problem+json", p.problem(room[:0])
@@ -35,7 +40,7 @@ func (p *page) append(dst []byte) []byte {
 	if p.location != nil {
 		dst = append(append(append(dst, "Location: "...), p.location...), "\r\n"...)
 	}
-	dst = append(dst, "\r\n"...)
+	dst = append(append(dst, p.extra...), "\r\n"...)
 	if p.head {
 		return dst
 	}

@@ -31,6 +31,12 @@ func (x *exchange) pass(e *backend.Endpoint) bool {
 	if x.table.DebugHeaders {
 		n.backend, n.reason = x.forward.backend, x.choice.Reason.String()
 	}
+	if x.route.CORS != nil {
+		n.cors = x.cors
+	}
+	if c := x.route.Changes; c != nil {
+		n.headers = c.Response
+	}
 	x.out = x.answer.appendPass(x.out[:0], &n)
 	x.reply.start(x.answer.framing, x.answer.length)
 

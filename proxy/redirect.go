@@ -30,8 +30,8 @@ func (r *Redirect) applies(x *exchange) bool {
 	return true
 }
 
-// redirect answers with 308: the method and the body are the same there.
-func (x *exchange) redirect(r *Redirect) bool {
+// toTLS answers with 308: the method and the body are the same there.
+func (x *exchange) toTLS(r *Redirect) bool {
 	host, port := x.head.host, ""
 	if i := bytes.LastIndexByte(host, ':'); i > bytes.LastIndexByte(host, ']') {
 		host, port = host[:i], string(host[i+1:])

@@ -1,12 +1,16 @@
 package proxy
 
+import "sluice/router"
+
 // noted is what the proxy itself says in an answer that it passes on.
 type noted struct {
-	requestID       []byte // for an answer that brings none
-	backend, reason string // of the choice, where debug headers are on
-	cookie          []byte // the whole Set-Cookie line, or nil
-	chunked         bool   // the body is framed as chunks, whatever the backend did
-	persistence     string // the whole Connection line, or ""
+	requestID       []byte          // for an answer that brings none
+	backend, reason string          // of the choice, where debug headers are on
+	cookie          []byte          // the whole Set-Cookie line, or nil
+	chunked         bool            // the body is framed as chunks, whatever the backend did
+	headers         *router.Headers // the route's changes, or nil
+	cors            []byte          // what takes the place of the backend's Access-Control fields, or nil
+	persistence     string          // the whole Connection line, or ""
 }
 
 // appendPass writes the head that the client gets of a backend's answer: its status and every field that goes on exactly as it came,
@@ -17,7 +21,7 @@ func (h *answerHead) appendPass(dst []byte, n *noted) []byte {
 	lines := kept{dst: dst}
 	for i := range h.fields {
 		f := &h.fields[i]
-		if f.line == nil || h.dropped(f) {
+		if f.line == nil || h.dropped(f) || n.headers != nil && n.headers.Removes(f.name) || n.cors != nil && isCORS(f.name) {
 			lines.cut()
 			continue
 		}
@@ -37,6 +41,10 @@ func (h *answerHead) appendPass(dst []byte, n *noted) []byte {
 		dst = appendField(dst, "Sluice-Backend: ", n.backend)
 		dst = appendField(dst, "Sluice-Reason: ", n.reason)
 	}
+	if n.headers != nil {
+		dst = append(dst, n.headers.Lines...)
+	}
+	dst = append(dst, n.cors...)
 	dst = append(dst, n.cookie...)
 	return append(dst, "\r\n"...)
 }
@@ -64,3 +72,9 @@ const (
 	persistClose = "Connection: close\r\n"
 	persistKeep  = "Connection: keep-alive\r\n"
 )
+
+// isCORS says whether a field is one of CORS's, which a route's own rules replace.
+func isCORS(name []byte) bool {
+	const prefix = "access-control-"
+	return len(name) > len(prefix) && same(name[:len(prefix)], prefix)
+}

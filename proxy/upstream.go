@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"net"
 	"syscall"
@@ -47,6 +46,8 @@ type failure struct {
 var (
 	failConnect   = &failure{status: 502, kind: metrics.UpstreamConnect, reason: "the backend refuses connections", unreachable: true}
 	failDial      = &failure{status: 502, kind: metrics.UpstreamConnectTimeout, reason: "the backend does not accept a connection in time", unreachable: true}
+	failLate      = &failure{status: 504, kind: metrics.UpstreamConnectTimeout, reason: "the request's time is over before the backend accepts a connection", unreachable: true}
+	failTLS       = &failure{status: 502, kind: metrics.UpstreamTLS, reason: "the TLS handshake with the backend fails", unreachable: true}
 	failBusy      = &failure{status: 503, kind: metrics.UpstreamBusy, reason: "the backend has as many connections as it may have", blameless: true}
 	failHealth    = &failure{status: 503, kind: metrics.UpstreamUnavailable, reason: "the backend became unavailable"}
 	failStale     = &failure{status: 502, kind: metrics.UpstreamReset, reason: "the backend closed the connection", stale: true}
@@ -74,12 +75,8 @@ func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool)
 		u.conn = e.Idle(now)
 	}
 	var err error
-	switch {
-	case u.conn != nil:
-	case u.upgrade:
-		u.conn, err = e.DialUpgrade(context.Background())
-	default:
-		u.conn, err = e.Dial(context.Background())
+	if u.conn == nil {
+		u.conn, err = u.dial(e, now)
 	}
 	if err == nil {
 		u.in.open(u.conn.Sock, u.conn.Raw())
@@ -89,19 +86,23 @@ func (u *upstream) connect(e *backend.Endpoint, now metrics.Instant, fresh bool)
 		return nil
 	}
 	u.conn = nil
-	return unconnected(err)
+	return u.unconnected(err)
 }
 
 // unconnected is why there is no connection.
-func unconnected(err error) *failure {
+func (u *upstream) unconnected(err error) *failure {
 	var ne net.Error
 	switch {
 	case errors.Is(err, backend.ErrBusy):
 		return failBusy
 	case exhausted(err):
 		return failLocal
+	case u.deadline != 0 && metrics.Now() >= u.deadline:
+		return failLate
 	case errors.As(err, &ne) && ne.Timeout():
 		return failDial
+	case errors.Is(err, backend.ErrTLS):
+		return failTLS
 	}
 	return failConnect
 }

@@ -34,6 +34,16 @@ type Route struct {
 	Fallback selector.Target
 	// Timeout of a whole request; 0 is none.
 	Timeout time.Duration
+	// Changes are made in heads that go through; nil is none. Redirect answers in place of backends, of which there is none then.
+	Changes  *Changes
+	Redirect *Redirect
+	// Fault makes requests late, or fails them, on purpose; nil is never.
+	Fault *Fault
+	// CORS says which pages' scripts may use the route; nil leaves that to the backends.
+	CORS *CORS
+	// Retry and Rescue give a request that failed another chance; nil is none.
+	Retry  *Retry
+	Rescue *Rescue
 	// Cookie is how the sticky cookie is set; nil where the route has none.
 	Cookie *Cookie
 }
