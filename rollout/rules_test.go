@@ -6,6 +6,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"sluice/analysis"
 )
 
 // The page of rules names scripts and tests that exist, and every script.
@@ -46,6 +49,46 @@ func TestThePageOfRulesNamesEveryScriptAndNoOther(t *testing.T) {
 	for _, file := range scripts {
 		if name := strings.TrimSuffix(filepath.Base(file), ".txt"); !named[name] {
 			t.Errorf("the page does not name the script %s", name)
+		}
+	}
+}
+
+// A tick that brings no numbers decides nothing for which they are needed, however long the time was.
+func TestATickWithoutNumbersPassesNeitherAStepNorTheBake(t *testing.T) {
+	t.Parallel()
+	p := newWorld().plan
+	for _, phase := range []Phase{Progressing, Baking} {
+		s := State{
+			Format: stateFormat, Phase: phase, Attempt: "a", Step: 2, Weight: 2500, Requests: 1000, Held: Duration(time.Hour),
+			Stable: Role{"stable", "1.0"}, Canary: Role{"canary", "1.1"},
+			Checks: []Verdict{{Name: "error-rate", Verdict: analysis.Pass}},
+		}
+		after, decisions, err := Next(&p, s, &Input{CanaryUp: true, StableUp: true})
+		if err != nil || len(decisions) > 0 || after.Phase != phase {
+			t.Errorf("%s with no report: %s, %v, %v", phase, after.Phase, decisions, err)
+		}
+		after, decisions, _ = Next(&p, s, &Input{CanaryUp: true, StableUp: true, Report: &analysis.Report{Findings: s.Checks, Requests: 1000}})
+		if len(decisions) == 0 || after.Step == 2 && after.Phase == phase {
+			t.Errorf("%s with a report that passes: still %s, %v", phase, after.Phase, decisions)
+		}
+	}
+}
+
+// A clock that was set back takes nothing away, and gives nothing.
+func TestTimeThatRunsBackwardsCountsForNothing(t *testing.T) {
+	t.Parallel()
+	for _, phase := range []Phase{Progressing, RollingBack, Waiting} {
+		s := State{
+			Phase: phase, AtStop: phase == Waiting, Held: Duration(time.Minute), Age: Duration(time.Minute), Away: Duration(time.Minute),
+			Waited: Duration(time.Minute), Approvals: []Approval{{Gate: "qa", Age: Duration(time.Minute)}},
+		}
+		after := aged(s, -30*time.Second)
+		for name, d := range map[string]Duration{
+			"held": after.Held, "age": after.Age, "away": after.Away, "waited": after.Waited, "approval": after.Approvals[0].Age,
+		} {
+			if d != Duration(time.Minute) {
+				t.Errorf("%s: %s is %s after a clock that ran back, it was 1m", phase, name, time.Duration(d))
+			}
 		}
 	}
 }
