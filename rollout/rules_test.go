@@ -92,3 +92,30 @@ func TestTimeThatRunsBackwardsCountsForNothing(t *testing.T) {
 		}
 	}
 }
+
+// Stable over its limit is a reason to stop only where the check would have a say.
+func TestOnlyACheckThatDecidesPausesForStable(t *testing.T) {
+	t.Parallel()
+	p := newWorld().plan
+	for name, c := range map[string]struct {
+		waivers []string
+		dryRun  bool
+		want    Phase
+	}{
+		"it decides":         {nil, false, Paused},
+		"another is waived":  {[]string{"latency-p95"}, false, Paused},
+		"it is waived":       {[]string{"error-rate"}, false, Progressing},
+		"it only shows":      {nil, true, Progressing},
+		"it is both of them": {[]string{"error-rate"}, true, Progressing},
+	} {
+		s := State{
+			Format: stateFormat, Phase: Progressing, Attempt: "a", Step: 1, Weight: 500, Waivers: c.waivers,
+			Stable: Role{"stable", "1.0"}, Canary: Role{"canary", "1.1"},
+		}
+		shared := Verdict{Name: "error-rate", Verdict: analysis.Insufficient, Reason: analysis.ReasonUnhealthy, DryRun: c.dryRun}
+		in := &Input{CanaryUp: true, StableUp: true, Report: &analysis.Report{Findings: []Verdict{shared}, Requests: 1000}}
+		if after, _, err := Next(&p, s, in); err != nil || after.Phase != c.want {
+			t.Errorf("%s: %s %s, %v, want %s", name, after.Phase, after.Reason, err, c.want)
+		}
+	}
+}
