@@ -55,6 +55,22 @@ func TestAfterACrashTheBetsAreGivenUpAndTheCashGoesOn(t *testing.T) {
 	}
 }
 
+// A reload begins the windows anew, and no canary gets rid of what speaks against it by another plan.
+func TestEvidenceGoesOnOverAReload(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"reload steps=5%,30%", "reload stable=1.0.1", "reload minRequests=10"} {
+		w := failing(t)
+		before := w.evidence()
+		words := strings.Fields(line)
+		if err := w.do(words[0], words[1:]); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.evidence(); got != before || w.state.Requests != 0 {
+			t.Errorf("after %s the evidence is %+v and the windows hold %d requests, want %+v and none", line, got, w.state.Requests, before)
+		}
+	}
+}
+
 // What was learned of stable before the attempt is where its bets begin.
 func TestAnAttemptBeginsWithWhatWasLearnedOfStable(t *testing.T) {
 	t.Parallel()
