@@ -119,3 +119,44 @@ func TestOnlyACheckThatDecidesPausesForStable(t *testing.T) {
 		}
 	}
 }
+
+// A look that could not use all that came shows nothing, good or bad; when stable is well the numbers of the bad time are gone.
+func TestThePauseForStableEndsOnWholeLooksOnlyAndWithNewNumbers(t *testing.T) {
+	t.Parallel()
+	p := newWorld().plan
+	well := []Verdict{{Name: "error-rate", Verdict: analysis.Insufficient}}
+	s := State{
+		Format: stateFormat, Phase: Paused, Back: Progressing, Reason: ReasonStableUnhealthy, Pauses: []string{ReasonStableUnhealthy},
+		Attempt: "a", Step: 1, Weight: 500, Held: Duration(time.Minute), Requests: 900, Needed: 7,
+		Stable: Role{"stable", "1.0"}, Canary: Role{"canary", "1.1"},
+	}
+	in := &Input{CanaryUp: true, StableUp: true, Report: &analysis.Report{Findings: well, Requests: 1000, RequestsNeeded: 5, Faults: 1}}
+	if after, _, _ := Next(&p, s, in); after.Phase != Paused {
+		t.Errorf("%s after a look with a fault", after.Phase)
+	}
+	in.Report.Faults = 0
+	after, _, _ := Next(&p, s, in)
+	if after.Phase != Progressing || after.Requests != 0 || after.Needed != 0 || after.Checks != nil || after.Counted != s.Held {
+		t.Errorf("%s with %d requests, %d needed, %v, counted from %v", after.Phase, after.Requests, after.Needed, after.Checks, after.Counted)
+	}
+}
+
+// Neither a report that says nothing of a check nor one about nobody is proof.
+func TestAStepIsNotProvenByWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	p := newWorld().plan
+	pass := []Verdict{{Name: "error-rate", Verdict: analysis.Pass}}
+	p.Rollout.Steps[0].MinRequests = 0
+	s := State{Phase: Progressing, Step: 1, Weight: 500, Held: Duration(time.Hour), Checks: pass, Requests: 1}
+	for want, change := range map[string]func(*State){
+		"":         func(*State) {},
+		"requests": func(s *State) { s.Requests = 0 },
+		"evidence": func(s *State) { s.Checks = nil },
+	} {
+		s := s
+		change(&s)
+		if got := waitingFor(p.Rollout, &s); got != want {
+			t.Errorf("waits for %q, want %q: %+v", got, want, s)
+		}
+	}
+}
