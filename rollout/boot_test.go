@@ -188,6 +188,28 @@ func TestACrashLosesAtMostTenSecondsOfTheTimeHeld(t *testing.T) {
 	})
 }
 
+// Evidence goes on in full only after an end in good order, so no state says so but the last one of a process.
+func TestAStateIsCleanOnlyWhenItsProcessEndedInGoodOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		for range 3 {
+			b.start()
+			if b.stored().Clean {
+				t.Error("clean on disk when the process has begun")
+			}
+			b.pass(21 * time.Second)
+			if b.stored().Clean {
+				t.Error("clean on disk while the process runs")
+			}
+			b.stop()
+			if !b.stored().Clean {
+				t.Error("not clean after an end in good order")
+			}
+		}
+	})
+}
+
 // A crash is a second controller on what the first one had stored.
 func TestACrashBetweenApplyAndWriteOfARollbackIsRepeatedByTheNumbers(t *testing.T) {
 	onBench(t, func(t *testing.T, b *bench) {

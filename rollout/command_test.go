@@ -2,6 +2,9 @@ package rollout
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +24,12 @@ var places = []struct {
 	{"Waiting for a gate", []string{"plan steps=5%,gate:qa,25%", "traffic stable 95/s", "traffic canary 5/s", "boot", "tick 11m"}, "pause approve promote full abort"},
 	{"Waiting for a person", []string{"plan decision=manual", "boot", "tick 1s"}, "pause approve promote full abort"},
 	{"Progressing", []string{"boot", "tick 1s"}, "pause promote full abort"},
+	{"Progressing without requests", []string{"boot", "tick 11m"}, "pause promote full abort"},
+	{
+		"Progressing without evidence",
+		[]string{"plan minRequests=20", "traffic stable 100/s", "boot", "tick 11m", "counts canary errors=0/30 over=10s"},
+		"pause promote full abort",
+	},
 	{"Paused(User)", []string{"boot", "tick 1s", "command pause"}, "resume promote full abort"},
 	{
 		"Paused(CheckFailed)",
@@ -205,9 +214,47 @@ func TestEveryReasonAndEveryWaitHasItsScript(t *testing.T) {
 			t.Errorf("no place is Paused(%s)", reason)
 		}
 	}
-	for _, wait := range []string{"hold", "gate", "person", "health"} {
+	for _, wait := range []string{"hold", "requests", "evidence", "gate", "person", "health"} {
 		if !waits[wait] {
 			t.Errorf("no place waits for %s", wait)
+		}
+	}
+}
+
+// Every reason that an attempt can end for, or be changed for, heads a decision of some script.
+func TestEveryReasonOfADecisionHasItsScript(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var scripts strings.Builder
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scripts.Write(b)
+	}
+	for action, reasons := range map[string][]string{
+		"rollback":  {"error-rate", "latency-p95", ReasonAbortOn, ReasonUnreachable, ReasonUnavailable},
+		"abort":     {ReasonUser, ReasonConfigRemoved},
+		"supersede": {ReasonNewVersion},
+		"promote":   {ReasonUser, ReasonPromotedVersion},
+		"undo":      {ReasonUser},
+		"advance":   {ReasonInsufficient, "health"},
+		"hold":      {ReasonInsufficient, "gate", "person", "pause"},
+		"approve":   {ReasonCheckFailed, ReasonInsufficient, "gate", "person"},
+		"start":     {"gate", "person", "pause", "health"},
+		"resume": {
+			ReasonUser, ReasonInsufficient, ReasonCheckFailed, ReasonCanaryUnavailable, ReasonStableUnavailable, ReasonStableUnhealthy,
+			ReasonStateReadOnly, ReasonRolesUnclear,
+		},
+	} {
+		for _, reason := range reasons {
+			if !regexp.MustCompile(`(?m)^` + action + `: .* → .* \(` + regexp.QuoteMeta(reason) + `\)`).MatchString(scripts.String()) {
+				t.Errorf("no script has a decision to %s for %s", action, reason)
+			}
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing/synctest"
 	"time"
+
+	"sluice/analysis"
 )
 
 // explain finds the evidence or the person for a rise that was decided. watch is held.
@@ -69,6 +71,12 @@ func (f *faults) proven(s *State, d *Decision) {
 			f.t.Errorf("went on without evidence: %s", d.Sentence)
 		}
 		return
+	}
+	if r := f.plan.Rollout; r.Decision != Manual && f.now()-f.planAt > 10*time.Second { // no write takes longer
+		open := func(v Verdict) bool { return !v.DryRun && v.Verdict != analysis.Pass && v.Verdict != Waived }
+		if len(d.Checks) < len(r.Rules.Rules) || slices.ContainsFunc(d.Checks, open) {
+			f.t.Errorf("step %d was left with %+v: %s", left, d.Checks, d.Sentence)
+		}
 	}
 	if f.served < step.MinRequests {
 		f.t.Errorf("step %d was left after %d of %d requests: %s", left, f.served, step.MinRequests, d.Sentence)

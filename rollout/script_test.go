@@ -373,11 +373,9 @@ func (w *world) counts(args []string) error {
 		}
 	}
 	seconds := int(over / time.Second)
-	for i := range seconds { // even parts, and the rest in the last
-		w.record(backend, cohort, n/seconds, errors/seconds, latency)
-		if i == seconds-1 {
-			w.record(backend, cohort, n%seconds, errors%seconds, latency)
-		}
+	part := func(of, i int) int { return of*(i+1)/seconds - of*i/seconds }
+	for i := range seconds { // none is lost, also where they do not divide
+		w.record(backend, cohort, part(n, i), part(errors, i), latency)
 		w.tick(time.Second)
 	}
 	if seconds == 0 {
@@ -431,9 +429,12 @@ func (w *world) reload(verb string, args []string) error {
 		fmt.Fprintf(&w.out, "%s: %v\n", strings.TrimPrefix(fmt.Sprintf("%T", err), "*rollout."), err)
 		return nil
 	}
+	fresh := s.Config != w.state.Config || s.Stable != w.state.Stable || s.Canary != w.state.Canary
 	w.plan = p
 	w.become(s, decisions)
-	w.restart()
+	if fresh {
+		w.restart()
+	}
 	return nil
 }
 

@@ -55,6 +55,64 @@ func TestAfterACrashTheBetsAreGivenUpAndTheCashGoesOn(t *testing.T) {
 	}
 }
 
+// Which users have failed is known to the process alone: after each restart their bets are given up, and the cash goes on.
+func TestAfterARestartTheBetsOnUsersAreGivenUp(t *testing.T) {
+	t.Parallel()
+	w := at(t, []string{"plan sticky=true", "traffic stable 95/s", "boot", "tick 3s"})
+	rank := w.state.Evidence.State.Tests[0].Rank
+	if rank == nil || len(rank.Components) == 0 {
+		t.Fatalf("the attempt has no bets on users: %+v", rank)
+	}
+	cash := rank.Cash
+	if err := w.boot(nil); err != nil {
+		t.Fatal(err)
+	}
+	if rank := w.state.Evidence.State.Tests[0].Rank; len(rank.Components) > 0 || rank.Cash != cash {
+		t.Errorf("after a restart in good order: %+v, want %g in cash and no bet", rank, cash)
+	}
+}
+
+// A reload begins the windows anew, and no canary gets rid of what speaks against it by another plan.
+func TestEvidenceGoesOnOverAReload(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"reload steps=5%,30%", "reload stable=1.0.1", "reload minRequests=10"} {
+		w := failing(t)
+		before := w.evidence()
+		words := strings.Fields(line)
+		if err := w.do(words[0], words[1:]); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.evidence(); got != before || w.state.Requests != 0 {
+			t.Errorf("after %s the evidence is %+v and the windows hold %d requests, want %+v and none", line, got, w.state.Requests, before)
+		}
+	}
+}
+
+// What speaks for or against a version ends with its attempt: the next one begins without, and the state is small enough for its reserve.
+func TestAnAttemptThatEndedLeavesNoEvidence(t *testing.T) {
+	t.Parallel()
+	for name, lines := range map[string][]string{
+		"an abort":      {"command abort"},
+		"a rollback":    {"counts canary errors=60/60", "tick 200ms"},
+		"a new version": {"plan autoStart=false", "in-flight 1", "reload canary=1.2"},
+		"a success":     {"command promote full", "command promote full"},
+	} {
+		w := failing(t)
+		if w.state.Evidence == nil || w.state.Evidence.State.Last == 0 {
+			t.Fatal("the attempt has no evidence")
+		}
+		for _, line := range lines {
+			words := strings.Fields(line)
+			if err := w.do(words[0], words[1:]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if w.state.active() || w.state.Evidence != nil {
+			t.Errorf("after %s, in %s, there is evidence still: %+v", name, w.where(), w.state.Evidence)
+		}
+	}
+}
+
 // What was learned of stable before the attempt is where its bets begin.
 func TestAnAttemptBeginsWithWhatWasLearnedOfStable(t *testing.T) {
 	t.Parallel()
