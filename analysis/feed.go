@@ -20,14 +20,14 @@ func (a *Assessor) prove(t *Test, i int, b *Block) {
 	t.Trials.HasHarm = b.Next > 0
 }
 
-// harmLine is p_c = R p_b + min(B / next weight, maxIncrease).
+// harmLine is p_c = R p_b + min(B / next weight, maxIncrease). At 1 it is more than any canary can do.
 func (a *Assessor) harmLine(c *Rule, next uint16) line {
 	m, fixed := c.margin()
 	d := a.rules.BlastRadius / (float64(max(next, 1)) / 10000)
 	if fixed && m.D > 0 {
 		d = min(d, m.D)
 	}
-	return line{R: m.R, D: d}
+	return line{R: m.R, D: min(d, 1)}
 }
 
 // test feeds one rule with a block.

@@ -122,7 +122,7 @@ func (a *Assessor) proof(f *Verdict, t *Test, w *shown, now Now) bool {
 	if !tr.HasHarm || tr.HarmStep != now.Step {
 		return false
 	}
-	proven := tr.Harm.logE(len(harmless.theta), harmCap) >= logAcceptance
+	proven := tr.harmless()
 	f.HarmLimit = 100 * tr.HarmLine.D
 	f.HarmUpper = 100 * w.cached.harm
 	if proven {
