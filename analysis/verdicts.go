@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"math"
 	"time"
 )
@@ -54,7 +55,7 @@ func (a *Assessor) neededBy(t *Test, i int, now Now) uint64 {
 func (a *Assessor) find(f *Verdict, s *State, i int, now Now, e *weights) {
 	t, c, h, w := &s.Tests[i], &a.rules.Rules[i], &a.how[i], &a.shown[i]
 	*f = Verdict{
-		Name: c.Name, Metric: c.Metric, Unit: "percent", DryRun: c.DryRun, Limit: c.Max, Quantile: c.QuantileName, Fault: a.fault,
+		Name: c.Name, Metric: c.Metric, Unit: "percent", DryRun: c.DryRun, Limit: c.Max, Quantile: c.QuantileName, Fault: cmp.Or(a.fault, s.Folded),
 		Samples: w.judged.N, StableSamples: w.pair.Stable.N, Bad: w.judged.Bad, StableBad: w.pair.Stable.Bad,
 	}
 	a.values(f, c, w)
