@@ -108,7 +108,6 @@ func (a *Assessor) Assess(s *State, blocks []Block, now Now) *Report {
 
 const faultLost = "the judge fell behind: counts were lost"
 
-
 // take is one block.
 func (a *Assessor) take(s *State, b *Block) {
 	first := b.Tick - b.length() + 1

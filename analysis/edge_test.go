@@ -81,3 +81,23 @@ func TestHarmBesideALineAboveEveryRateIsStillBounded(t *testing.T) {
 		t.Errorf("accepted %d of %d", accepted, runs)
 	}
 }
+
+// On a sticky route the proof needs users, however many requests each of them sends.
+func TestTheTimeNeededOnAStickyRouteIsThatOfUsers(t *testing.T) {
+	t.Parallel()
+	rules := harmRules(0.001)
+	rules.Sticky = true
+	a, s := New(rules), State{}
+	var rep *Report
+	for tick := range int64(100) { // 10 s: 5 users a second on the canary, each with 10 requests
+		b := block(tick, Pair{Canary: Tally{N: 5}, Stable: Tally{N: 95}})
+		if tick%2 == 0 {
+			b.Firsts = Pair{Canary: Tally{N: 1}, Stable: Tally{N: 19}}
+		}
+		rep = a.Assess(&s, []Block{b}, step1)
+	}
+	byUsers := float64(rep.RequestsNeeded) / 5
+	if got := rep.TimeNeeded.Seconds(); rep.RequestsNeeded == 0 || got < byUsers*0.9 || got > byUsers*1.1 {
+		t.Errorf("%d users need %gs at 5 a second, said %gs", rep.RequestsNeeded, byUsers, got)
+	}
+}

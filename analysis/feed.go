@@ -38,6 +38,7 @@ func (a *Assessor) test(s *State, i int, b *Block) {
 		if a.shows(b.Tick - b.length() + 1) {
 			w.pair.add(b.Drawn)
 			w.judged.add(b.Judged)
+			w.firsts += b.Firsts.Canary.N
 		}
 		pair, judged := b.Drawn, b.Judged
 		if a.rules.Sticky {
@@ -113,6 +114,7 @@ func (a *Assessor) users(t *Test, i int, u *metrics.Users) {
 type shown struct {
 	pair           Pair
 	judged         Tally
+	firsts         uint64 // the canary's users of a sticky route, once an epoch
 	canary, stable metrics.Histogram
 	cached         cached
 }

@@ -29,13 +29,16 @@ func (a *Assessor) judge(s *State, now Now) {
 	}
 }
 
-// timeFor is how long so many more of rule i's canary requests take.
-func (a *Assessor) timeFor(requests uint64, i int, s *State) time.Duration {
+// timeFor is how long so many more of rule i's canary trials take: on a sticky route these are users, who come more seldom than requests.
+func (a *Assessor) timeFor(trials uint64, i int, s *State) time.Duration {
 	seen, ticks := a.shown[i].judged.N, s.Last-a.stepBegan+1
-	if requests == 0 || seen == 0 || ticks <= 0 {
+	if a.how[i].sticky {
+		seen = a.shown[i].firsts
+	}
+	if trials == 0 || seen == 0 || ticks <= 0 {
 		return 0
 	}
-	return time.Duration(min(float64(requests)/float64(seen)*float64(ticks)*1e9/ticksASecond, 1e18))
+	return time.Duration(min(float64(trials)/float64(seen)*float64(ticks)*1e9/ticksASecond, 1e18))
 }
 
 // neededBy is how many more canary requests rule i needs at the present share.
