@@ -48,9 +48,9 @@ func (c *Controller) observe(in *Input) {
 	}
 	switch {
 	case !c.state.active():
-		c.watch.learn(c.last)
+		c.watch.learn(c.plan.Rollout.Timeout, c.last)
 	case c.state.unbegun():
-		c.watch.learn(c.last)
+		c.watch.learn(c.plan.Rollout.Timeout, c.last)
 		in.Report, in.Fast = &analysis.Report{Failed: -1}, c.watch.lane(c.plan.Rollout, c.last)
 	default:
 		in.Report, in.Fast = c.watch.look(&c.plan, &c.state, c.last), c.watch.lane(c.plan.Rollout, c.last)

@@ -24,6 +24,8 @@ type watch struct {
 	prior   analysis.State // what was learned of stable before the attempt
 	crowd   crowd
 	control control
+	quiet   time.Duration // the age at which stable is learned, as it was at quietAt; 0 is not known yet
+	quietAt metrics.Instant
 
 	from   metrics.Instant // when the fast lane's windows began
 	failed [2]uint64       // the failures of both sides by then
@@ -56,7 +58,7 @@ func (w *watch) restart(p *Plan, s *State, canary, stable *metrics.Meter, since,
 	}
 	if !w.watches(canary, stable) || w.judge == nil {
 		w.canary, w.stable = canary, stable
-		w.attempt, w.prior = "", analysis.State{}
+		w.attempt, w.prior, w.quiet = "", analysis.State{}, 0
 		w.reader.Restart(at)
 	}
 	if w.judge == nil || digest(w.rules) != digest(p.Rollout.Rules) {
@@ -259,13 +261,21 @@ func (w *watch) ripe(timeout time.Duration, at metrics.Instant) time.Duration {
 	return max(min(max(age, leastRipe), most), leastRipe)
 }
 
-// learn takes in what stable does while no attempt has traffic.
-func (w *watch) learn(at metrics.Instant) {
+// learn takes in what stable does while no attempt has traffic, at the age at which an attempt would judge it: so that one that begins soon
+// after its process knows the seconds before it.
+func (w *watch) learn(timeout time.Duration, at metrics.Instant) {
 	if w.judge == nil || w.stable == nil {
 		return
 	}
+	if w.quiet == 0 || at.Sub(w.quietAt) >= saveEvery {
+		w.quiet, w.quietAt = w.ripe(timeout, at), at
+	}
+	age := w.quiet
+	if age == 0 {
+		age = metrics.MaxAge
+	}
 	for {
-		n, ok := w.reader.Next(at, metrics.MaxAge)
+		n, ok := w.reader.Next(at, age)
 		if !ok {
 			return
 		}

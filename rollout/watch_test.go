@@ -252,3 +252,12 @@ func BenchmarkLook(b *testing.B) {
 		w.watch.lane(w.plan.Rollout, w.now)
 	}
 }
+
+// An attempt that begins five seconds after its process knows stable's latencies of these: its first second is not lost to learning.
+func TestAnAttemptThatBeginsSoonKnowsTheSecondsBeforeIt(t *testing.T) {
+	t.Parallel()
+	w := at(t, []string{"plan autoStart=false", "traffic stable 100/s", "boot", "tick 5s", "command start", "tick 100ms"})
+	if n := w.state.Evidence.State.Tests[0].Trials.Learned.N; n < 300 {
+		t.Errorf("%g requests were learned, want those of some four seconds", n)
+	}
+}
