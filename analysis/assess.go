@@ -90,6 +90,9 @@ func (a *Assessor) Assess(s *State, blocks []Block, now Now) *Report {
 	a.report.Faults, a.report.LastFault = int(now.Lost), ""
 	if now.Lost > 0 {
 		a.report.LastFault, a.fault = faultLost, faultLost
+		if s.Begun {
+			s.Fold(faultLost)
+		}
 	}
 	for i := range blocks {
 		b := &blocks[i]

@@ -228,7 +228,7 @@ func TestEvidenceThatWasLostInACrashIsNotGivenBack(t *testing.T) {
 					states[i] = saved[i].Clone()
 					states[i].Last = last
 					if i == 0 {
-						states[i].Fold()
+						states[i].Fold(FoldedByCrash)
 					}
 				}
 				saved[i] = states[i].Clone()

@@ -13,20 +13,26 @@ type Control struct {
 	hour  int64
 }
 
+// notBegun is before all ticks, which may be negative.
+const notBegun = noTick
+
 const ticksAnHour = 3600 * ticksASecond
 
 // NewControl makes a control with an attempt's rules.
-func NewControl(r Rules) *Control { return &Control{a: New(r), began: -1} }
+func NewControl(r Rules) *Control { return &Control{a: New(r), began: notBegun} }
+
+// Anew begins another attempt with the next block.
+func (c *Control) Anew() { c.began = notBegun }
 
 // Add takes in blocks whose canary is the part that plays it. Each day is an attempt of its own, and each that is rolled back.
 func (c *Control) Add(blocks []Block) {
 	for i := range blocks {
 		b := &blocks[i]
-		if c.began < 0 || b.Tick-c.began >= int64(len(c.hours))*ticksAnHour {
+		if c.began == notBegun || b.Tick-c.began >= int64(len(c.hours))*ticksAnHour {
 			c.began, c.s = b.Tick, State{}
 		}
 		r := c.a.Assess(&c.s, blocks[i:i+1], Now{Step: b.Step})
-		for hour := b.Tick / ticksAnHour; c.hour < hour; {
+		for hour := max(0, b.Tick/ticksAnHour); c.hour < hour; {
 			c.hour = max(c.hour+1, hour-int64(len(c.hours)))
 			c.hours[c.hour%int64(len(c.hours))] = 0
 		}

@@ -20,14 +20,14 @@ func (a *Assessor) prove(t *Test, i int, b *Block) {
 	t.Trials.HasHarm = b.Next > 0
 }
 
-// harmLine is p_c = R p_b + min(B / next weight, maxIncrease).
+// harmLine is p_c = R p_b + min(B / next weight, maxIncrease). At 1 it is more than any canary can do.
 func (a *Assessor) harmLine(c *Rule, next uint16) line {
 	m, fixed := c.margin()
 	d := a.rules.BlastRadius / (float64(max(next, 1)) / 10000)
 	if fixed && m.D > 0 {
 		d = min(d, m.D)
 	}
-	return line{R: m.R, D: d}
+	return line{R: m.R, D: min(d, 1)}
 }
 
 // test feeds one rule with a block.
@@ -38,6 +38,7 @@ func (a *Assessor) test(s *State, i int, b *Block) {
 		if a.shows(b.Tick - b.length() + 1) {
 			w.pair.add(b.Drawn)
 			w.judged.add(b.Judged)
+			w.firsts += b.Firsts.Canary.N
 		}
 		pair, judged := b.Drawn, b.Judged
 		if a.rules.Sticky {
@@ -113,6 +114,7 @@ func (a *Assessor) users(t *Test, i int, u *metrics.Users) {
 type shown struct {
 	pair           Pair
 	judged         Tally
+	firsts         uint64 // the canary's users of a sticky route, once an epoch
 	canary, stable metrics.Histogram
 	cached         cached
 }

@@ -49,7 +49,7 @@ type Verdict struct {
 	Standing string  `json:"standing,omitempty"`
 	// OverLimit says that it was the absolute limit that failed.
 	OverLimit bool `json:"overLimit,omitempty"`
-	// Fault is why numbers of this window were left out, "" if none were.
+	// Fault is why numbers of this window were left out, or the bets were given up, "" if neither was.
 	Fault  string `json:"fault,omitempty"`
 	DryRun bool   `json:"dryRun,omitempty"`
 }

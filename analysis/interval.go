@@ -55,7 +55,7 @@ func harmUpper(p Pair, ratio float64) float64 {
 // what the best bet wins with each.
 func (t *Trials) needed(w float64) uint64 {
 	missing := logAcceptance - t.Harm.logE(len(harmless.theta), harmCap)
-	if !t.HasHarm || missing <= 0 || w <= 0 || w >= 1 {
+	if !t.HasHarm || t.harmless() || w <= 0 || w >= 1 {
 		return 0
 	}
 	pb := t.Learned.rate()

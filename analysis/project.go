@@ -19,9 +19,11 @@ func clampRate(p float64) float64 { return max(leastRate, min(p, mostRate)) }
 
 // project finds the point of the line that is nearest to the rates (pb, pc), for a share w of the requests on the canary: the reverse
 // information projection (Turner, Ly, Grünwald: arXiv 2106.02693), argmin of w KL(pc‖R q + D) + (1-w) KL(pb‖q). The derivative falls strictly between pb and the q whose line is
-// pc; plain Newton leaves that bracket, so a step that would is a bisection. ok is false where the line is no rate at all.
+// pc; plain Newton leaves that bracket, so a step that would is a bisection. ok is false where all rates are on one side of the line. From
+// under it rates are projected also where the line is above 1 at pb: they meet it where stable fails less.
 func project(pb, pc, w float64, l line) (qb, qc float64, ok bool) {
-	if l.at(pb) >= 1-1e-6 {
+	under := pc < l.at(pb)
+	if l.D >= 1-1e-6 || !under && l.at(pb) >= 1-1e-6 {
 		return 0, 0, false
 	}
 	if l.D == 0 && l.R == 1 {
@@ -29,14 +31,15 @@ func project(pb, pc, w float64, l line) (qb, qc float64, ok bool) {
 		return q, q, true
 	}
 	lo, hi := pb, min((pc-l.D)/l.R, (mostRate-l.D)/l.R, mostRate)
-	if pc < l.at(pb) {
-		lo, hi = max((pc-l.D)/l.R, leastRate*1e-6), pb
+	if under {
+		lo, hi = max((pc-l.D)/l.R, leastRate*1e-6), min(pb, (mostRate-l.D)/l.R)
 	}
 	if !(lo < hi) {
-		return pb, l.at(pb), true
+		q := min(lo, pb)
+		return q, l.at(q), true
 	}
 	q := lo + (hi-lo)*w // the answer at R = 1, D = 0
-	if pc < l.at(pb) {
+	if under {
 		q = hi - (hi-lo)*w
 	}
 	for range 80 {

@@ -14,8 +14,10 @@ var (
 
 // bets are the rates that a test on the line can bet on.
 func bets(pb float64, l line) (rates []float64) {
-	for _, theta := range errorOdds.theta {
-		rates = append(rates, worse(l.at(pb), theta))
+	if l.at(pb) < 1-1e-6 {
+		for _, theta := range errorOdds.theta {
+			rates = append(rates, worse(l.at(pb), theta))
+		}
 	}
 	for _, m := range harmless.theta {
 		rates = append(rates, clampRate(m*pb))
@@ -28,10 +30,9 @@ func eachLine(f func(l line, w, pb, pc float64)) {
 		for _, d := range someD {
 			for _, w := range someW {
 				for _, pb := range someP {
-					if l := (line{R: r, D: d}); l.at(pb) < 1-1e-6 {
-						for _, pc := range bets(pb, l) {
-							f(l, w, pb, pc)
-						}
+					l := line{R: r, D: d}
+					for _, pc := range bets(pb, l) {
+						f(l, w, pb, pc)
 					}
 				}
 			}
@@ -81,7 +82,7 @@ func TestTheProjectionIsTheOneThatBisectionFinds(t *testing.T) {
 		}
 		lo, hi := pb, min((pc-l.D)/l.R, (mostRate-l.D)/l.R, mostRate)
 		if pc < l.at(pb) {
-			lo, hi = max((pc-l.D)/l.R, leastRate*1e-6), pb
+			lo, hi = max((pc-l.D)/l.R, leastRate*1e-6), min(pb, (mostRate-l.D)/l.R)
 		}
 		if lo >= hi {
 			return

@@ -17,6 +17,8 @@ type State struct {
 	Weight uint16 `json:"weight"`
 	Step   int    `json:"step"`
 	Steps  int    `json:"steps"`
+	// Folded is why the bets were given up last, "" if they never were.
+	Folded string `json:"folded,omitempty"`
 	// Tests in the order of the rules.
 	Tests []Test `json:"tests"`
 }
@@ -124,9 +126,13 @@ func copied[T any](p *T) *T {
 	return &v
 }
 
-// Fold gives up all bets and goes on with the cash alone: after a stop that may have lost evidence against the bets. To keep them would be to
-// lose the losing seconds.
-func (s *State) Fold() {
+// FoldedByCrash is the reason to fold after a stop that may have lost what was judged.
+const FoldedByCrash = "after an unclean stop the evidence began anew with what was not staked"
+
+// Fold gives up all bets, for a reason to show, and goes on with the cash alone: after a stop that may have lost evidence against the bets, or
+// where blocks were lost. To keep them would be to lose the losing seconds.
+func (s *State) Fold(why string) {
+	s.Folded = why
 	for i := range s.Tests {
 		s.Tests[i].fold()
 	}

@@ -95,6 +95,11 @@ func (t *Trials) betLimit(h *how, at *clock, b Pair, judged Tally, pb float64) {
 	t.Worse.compare(b, pb, line{R: 1}, h.grid)
 }
 
+// harmless says that the next step's harm is bounded: by evidence, or because the bound is more than any canary can do.
+func (t *Trials) harmless() bool {
+	return t.HarmLine.D >= 1 || t.Harm.logE(len(harmless.theta), harmCap) >= logAcceptance
+}
+
 func (t *Trials) learn(stable Tally, second int64) {
 	t.Learned.learn(stable, second, halfLife)
 	t.Lately.learn(stable, second, lately)

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"math"
 	"time"
 )
@@ -28,13 +29,16 @@ func (a *Assessor) judge(s *State, now Now) {
 	}
 }
 
-// timeFor is how long so many more of rule i's canary requests take.
-func (a *Assessor) timeFor(requests uint64, i int, s *State) time.Duration {
+// timeFor is how long so many more of rule i's canary trials take: on a sticky route these are users, who come more seldom than requests.
+func (a *Assessor) timeFor(trials uint64, i int, s *State) time.Duration {
 	seen, ticks := a.shown[i].judged.N, s.Last-a.stepBegan+1
-	if requests == 0 || seen == 0 || ticks <= 0 {
+	if a.how[i].sticky {
+		seen = a.shown[i].firsts
+	}
+	if trials == 0 || seen == 0 || ticks <= 0 {
 		return 0
 	}
-	return time.Duration(min(float64(requests)/float64(seen)*float64(ticks)*1e9/ticksASecond, 1e18))
+	return time.Duration(min(float64(trials)/float64(seen)*float64(ticks)*1e9/ticksASecond, 1e18))
 }
 
 // neededBy is how many more canary requests rule i needs at the present share.
@@ -54,7 +58,7 @@ func (a *Assessor) neededBy(t *Test, i int, now Now) uint64 {
 func (a *Assessor) find(f *Verdict, s *State, i int, now Now, e *weights) {
 	t, c, h, w := &s.Tests[i], &a.rules.Rules[i], &a.how[i], &a.shown[i]
 	*f = Verdict{
-		Name: c.Name, Metric: c.Metric, Unit: "percent", DryRun: c.DryRun, Limit: c.Max, Quantile: c.QuantileName, Fault: a.fault,
+		Name: c.Name, Metric: c.Metric, Unit: "percent", DryRun: c.DryRun, Limit: c.Max, Quantile: c.QuantileName, Fault: cmp.Or(a.fault, s.Folded),
 		Samples: w.judged.N, StableSamples: w.pair.Stable.N, Bad: w.judged.Bad, StableBad: w.pair.Stable.Bad,
 	}
 	a.values(f, c, w)
@@ -122,7 +126,7 @@ func (a *Assessor) proof(f *Verdict, t *Test, w *shown, now Now) bool {
 	if !tr.HasHarm || tr.HarmStep != now.Step {
 		return false
 	}
-	proven := tr.Harm.logE(len(harmless.theta), harmCap) >= logAcceptance
+	proven := tr.harmless()
 	f.HarmLimit = 100 * tr.HarmLine.D
 	f.HarmUpper = 100 * w.cached.harm
 	if proven {

@@ -10,11 +10,10 @@ const (
 
 // block holds the attempts that arrived in 100 ms at one shard, on one 64-byte line. Begin and End write one word each.
 type block struct {
-	cohorts [NumCohorts]struct {
+	cohorts [numCells]struct {
 		arrived tagged // lap 22 | begun 21 | good 21
 		failed  tagged // lap 22 | failed 42
 	}
-	_ [16]byte
 }
 
 const (
@@ -58,17 +57,15 @@ func (r *blockRing) void(n int64, c Cohort) {
 
 // addTo adds block n to the sums. The failed ones are read before the begun ones: whoever has failed was counted in before, so never do
 // more end than began.
-func (r *blockRing) addTo(sums *[NumCohorts]Counts, n int64) {
+func (r *blockRing) addTo(sums *[numCells]Counts, n int64) {
 	b, tag := r.slot(n)
-	for c := range sums {
+	for c := range numCells {
 		failed := blockWord.read(&b.cohorts[c].failed, tag)
 		arrived := blockWord.read(&b.cohorts[c].arrived, tag)
 		if arrived == 0 {
 			continue
 		}
 		begun, good := arrived/oneBegun, arrived%oneBegun
-		sums[c].Requests += begun
-		sums[c].Errors += failed
-		sums[c].Unfinished += begun - good - failed
+		sums[c].Add(Counts{Requests: begun, Errors: failed, Unfinished: begun - good - failed})
 	}
 }

@@ -13,6 +13,8 @@ type Side uint8
 const (
 	CanarySide Side = iota
 	StableSide
+	// MimicSide are stable's users who play the canary; they are stable's in all that is read but Sides.Mimic.
+	MimicSide
 	numSides
 )
 
@@ -34,7 +36,7 @@ type Keys struct {
 	// risk are the users of this epoch by class and side, tagged with the epoch; failed have failed since the start.
 	risk   [MaxComponents + 1][numSides]tagged
 	failed [MaxComponents + 1][numSides]atomic.Uint64
-	firsts [numSides]*Meter
+	firsts [2]*Meter
 }
 
 // A word is tag 32 | epoch 16 | component 8 | class 8. The class is 0 for a user who never failed, else one more than the component in which
@@ -77,7 +79,15 @@ func NewKeys(users int) *Keys {
 }
 
 // Firsts has the first requests of users on a side: first of an epoch as Drawn, first of a component as Pinned.
-func (k *Keys) Firsts(s Side) *Meter { return k.firsts[s] }
+func (k *Keys) Firsts(s Side) *Meter { return k.firsts[min(s, StableSide)] }
+
+// drawn is the cohort of a side's first requests of an epoch.
+func (s Side) drawn() Cohort {
+	if s == MimicSide {
+		return Mimic
+	}
+	return Drawn
+}
 
 // Epoch begins a new one. moved says that the weight has changed: failures of requests that began before it are not counted any more, since
 // their users may be on the other side now. Read Users before.
@@ -120,10 +130,10 @@ func (k *Keys) Begin(hash uint64, s Side, at Instant) Trial {
 	t := Trial{hash: hash, at: at, generation: now.generation, side: s, begun: true}
 	firstOfEpoch, firstOfComponent := k.touch(hash, s, now)
 	if firstOfEpoch {
-		t.epoch = k.firsts[s].Begin(at, Drawn, 0)
+		t.epoch = k.Firsts(s).Begin(at, s.drawn(), 0)
 	}
 	if firstOfComponent {
-		t.component = k.firsts[s].Begin(at, Pinned, 0)
+		t.component = k.Firsts(s).Begin(at, Pinned, 0)
 	}
 	return t
 }
@@ -186,8 +196,8 @@ func (k *Keys) End(t Trial, o Outcome) {
 	if !t.begun {
 		return
 	}
-	k.firsts[t.side].End(t.epoch, o)
-	k.firsts[t.side].End(t.component, o)
+	k.Firsts(t.side).End(t.epoch, o)
+	k.Firsts(t.side).End(t.component, o)
 	late := o.At.Sub(t.at) > time.Duration(k.patience.Load())
 	if !o.Void && (o.Failed || o.Unreachable || late) {
 		k.fail(t)

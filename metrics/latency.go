@@ -15,13 +15,13 @@ const (
 
 const latencyWord layout = 1<<32 - 1
 
-// latencyRing holds the latencies of the last 16 seconds of arrivals. A row of the histogram is allocated, for all seconds at once, when
-// the first latency falls into it: a service uses 6 to 9 of the 29 rows, 8 KiB each.
+// latencyRing holds the latencies of the last 16 seconds of arrivals. A row of a cohort's histogram is allocated, for all seconds at once,
+// when the first latency falls into it: a service uses 6 to 9 of the 29 rows, 4 KiB each.
 type latencyRing struct {
-	rows [numRows]atomic.Pointer[latencyRow]
+	rows [numCells][numRows]atomic.Pointer[latencyRow]
 }
 
-type latencyRow [numJudged][latencyBlocks][rowWidth]tagged
+type latencyRow [latencyBlocks][rowWidth]tagged
 
 func latencySlot(second int64) (slot int, tag uint64) {
 	return int(second & (latencyBlocks - 1)), latencyWord.tag(second >> latencyBits)
@@ -30,23 +30,21 @@ func latencySlot(second int64) (slot int, tag uint64) {
 func (r *latencyRing) record(second int64, c Cohort, d time.Duration) {
 	slot, tag := latencySlot(second)
 	b := bucketOf(d)
-	latencyWord.add(&lazily(&r.rows[b>>rowBits])[c][slot][b&(rowWidth-1)], tag, 1, uint64(latencyWord))
+	latencyWord.add(&lazily(&r.rows[c][b>>rowBits])[slot][b&(rowWidth-1)], tag, 1, uint64(latencyWord))
 }
 
-// addTo adds the seconds from first to before end to the histograms.
-func (r *latencyRing) addTo(sums *[NumCohorts]Histogram, first, end int64) {
-	for i := range r.rows {
-		row := r.rows[i].Load()
+// addTo adds a cell's seconds from first to before end to the histogram.
+func (r *latencyRing) addTo(sum *Histogram, cell Cohort, first, end int64) {
+	for i := range r.rows[cell] {
+		row := r.rows[cell][i].Load()
 		if row == nil {
 			continue
 		}
-		for c := range row {
-			for second := first; second < end; second++ {
-				slot, tag := latencySlot(second)
-				for j := range row[c][slot] {
-					if n := latencyWord.read(&row[c][slot][j], tag); n > 0 {
-						sums[c].add(i<<rowBits|j, n)
-					}
+		for second := first; second < end; second++ {
+			slot, tag := latencySlot(second)
+			for j := range row[slot] {
+				if n := latencyWord.read(&row[slot][j], tag); n > 0 {
+					sum.add(i<<rowBits|j, n)
 				}
 			}
 		}

@@ -22,7 +22,7 @@ type Config struct {
 // Meter counts one backend of one route. Writing takes no lock and, once warm, no memory; any goroutine may write and read.
 //
 // A Meter that is not used weighs under 256 bytes with 8 shards. In use each shard takes 1.7 KB and 0.25 to 1 KB for each class of codes
-// and power of two of durations; with Blocks 32 KiB a shard and about 64 KiB of latencies a meter.
+// and power of two of durations; with Blocks 32 KiB a shard and about 64 KiB of latencies a meter (half of it where nobody is pinned).
 type Meter struct {
 	shards  []atomic.Pointer[shard]
 	mask    uint32
@@ -125,14 +125,14 @@ func (m *Meter) End(a Arrival, o Outcome) {
 }
 
 func (m *Meter) recordLatency(a Arrival, d time.Duration) {
-	if a.cohort < numJudged {
+	if a.cohort.judged() {
 		lazily(&m.latency).record(a.at.whole(latencyTime), a.cohort, d)
 	}
 }
 
 func (m *Meter) countUnreachable(c Cohort, unreachable bool) {
 	switch {
-	case c >= numJudged:
+	case !c.judged():
 	case unreachable:
 		m.row.Add(1)
 	case m.row.Load() != 0: // asked first: the line stays with every core as long as nobody writes

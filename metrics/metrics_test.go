@@ -37,7 +37,11 @@ type history struct {
 
 func (h *history) arrive(m *Meter, at Instant) {
 	c := Cohort(h.r.IntN(int(NumCohorts)))
-	h.open = append(h.open, m.Begin(at, c, h.r.Uint32()))
+	cell := c
+	if c == Drawn && h.r.IntN(2) == 0 {
+		cell = Mimic // read as Drawn
+	}
+	h.open = append(h.open, m.Begin(at, cell, h.r.Uint32()))
 	h.counts[c].Requests++
 	h.counts[c].Unfinished++
 }
@@ -52,7 +56,7 @@ func (h *history) end(m *Meter, at Instant) {
 	h.open = h.open[:len(h.open)-1]
 	o := Outcome{At: at, Failed: h.r.IntN(3) == 0, Void: h.r.IntN(5) == 0}
 	m.End(a, o)
-	n := &h.counts[a.cohort]
+	n := &h.counts[a.cohort.as()]
 	n.Unfinished--
 	switch {
 	case o.Void:
@@ -60,6 +64,6 @@ func (h *history) end(m *Meter, at Instant) {
 	case o.Failed:
 		n.Errors++
 	default:
-		h.good[a.cohort]++
+		h.good[a.cohort.as()]++
 	}
 }

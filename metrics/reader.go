@@ -49,6 +49,22 @@ const MaxAge = 12 * time.Second
 // Block is what is known of the attempts that arrived in block n.
 func (m *Meter) Block(n int64) [NumCohorts]Counts { return m.arrived(n, n+1) }
 
+// Mimics is what is known of the drawn attempts that arrived in block n: of those that play the canary, and of the rest.
+func (m *Meter) Mimics(n int64) (mimics, rest Counts) {
+	cells := m.cells(n, n+1)
+	return cells[Mimic], cells[Drawn]
+}
+
+// MimicsSecond is Mimics of the second that ends with block n, as Second: both are under Drawn.
+func (m *Meter) MimicsSecond(n int64, mimics, rest *Window) {
+	second := Instant(n * int64(blockTime)).whole(latencyTime)
+	*mimics, *rest = Window{}, Window{}
+	m.addLatencies(&mimics.Latency[Drawn], Mimic, second, second+1)
+	m.addLatencies(&rest.Latency[Drawn], Drawn, second, second+1)
+	cells := m.cells(second*blocksInSecond, (second+1)*blocksInSecond)
+	mimics.Counts[Drawn], rest.Counts[Drawn] = cells[Mimic], cells[Drawn]
+}
+
 // Second is what is known of the attempts that arrived in the second that ends with block n, for counts and latencies the same. The latencies
 // are read first: whoever is in them is in the counts.
 func (m *Meter) Second(n int64, w *Window) {

@@ -26,8 +26,8 @@ type shard struct {
 
 // counters have lines of their own: attempts two, selections two, then what is rare. The padding keeps the size to whole lines.
 type counters struct {
-	attempts   [NumCohorts]struct{ begun, good, failed atomic.Uint64 }
-	_          [128 - int(NumCohorts)*24]byte
+	attempts   [numCells]struct{ begun, good, failed atomic.Uint64 }
+	_          [128 - int(numCells)*24]byte
 	selections [NumReasons]atomic.Uint64
 	upstream   [NumUpstreamErrors]atomic.Uint64
 	retries    [NumRetryReasons]atomic.Uint64
@@ -55,10 +55,10 @@ func (a *answers) record(m Method, code int, d time.Duration) {
 
 // attemptsTo adds the attempts since the start. The ended ones are read before the begun ones, as in blocks.
 func (c *counters) attemptsTo(sums *[NumCohorts]Counts) {
-	for i := range sums {
+	for i := range numCells {
 		a := &c.attempts[i]
 		failed, good := a.failed.Load(), a.good.Load()
 		begun := a.begun.Load()
-		sums[i].Add(Counts{Requests: begun, Errors: failed, Unfinished: begun - good - failed})
+		sums[i.as()].Add(Counts{Requests: begun, Errors: failed, Unfinished: begun - good - failed})
 	}
 }

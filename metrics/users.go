@@ -4,6 +4,31 @@ package metrics
 type Sides struct {
 	Canary uint64 `json:"canary"`
 	Stable uint64 `json:"stable"`
+	// Mimic are those of Stable who play the canary.
+	Mimic uint64 `json:"-"`
+}
+
+// sides are the numbers of the three sides.
+func sides(of func(Side) uint64) Sides {
+	mimic := of(MimicSide)
+	return Sides{Canary: of(CanarySide), Stable: of(StableSide) + mimic, Mimic: mimic}
+}
+
+func (s Sides) plus(o Sides) Sides {
+	return Sides{Canary: s.Canary + o.Canary, Stable: s.Stable + o.Stable, Mimic: s.Mimic + o.Mimic}
+}
+
+func (s Sides) minus(o Sides) Sides {
+	return Sides{Canary: s.Canary - o.Canary, Stable: s.Stable - o.Stable, Mimic: s.Mimic - o.Mimic}
+}
+
+// Control is what became of stable's users alone, with the mimics as the canary's.
+func (u *Users) Control(to *Users) {
+	to.Open = u.Open
+	for j := range u.Risk {
+		to.Risk[j] = Sides{Canary: u.Risk[j].Mimic, Stable: u.Risk[j].Stable - u.Risk[j].Mimic}
+		to.Failed[j] = Sides{Canary: u.Failed[j].Mimic, Stable: u.Failed[j].Stable - u.Failed[j].Mimic}
+	}
 }
 
 // Users is what became of users since the last reading, by class: 0 for those who never failed in the attempt, else one more than the
@@ -32,12 +57,9 @@ func (r *UsersReader) Read(k *Keys, u *Users) {
 	tag := riskWord.tag(int64(now.epoch))
 	u.Open = int(now.open)
 	for j := range u.Failed {
-		failed := Sides{Canary: k.failed[j][CanarySide].Load(), Stable: k.failed[j][StableSide].Load()}
-		u.Failed[j] = Sides{Canary: failed.Canary - r.seen[j].Canary, Stable: failed.Stable - r.seen[j].Stable}
+		failed := sides(func(s Side) uint64 { return k.failed[j][s].Load() })
+		u.Failed[j] = failed.minus(r.seen[j])
 		r.seen[j] = failed
-		u.Risk[j] = Sides{
-			Canary: riskWord.read(&k.risk[j][CanarySide], tag) + u.Failed[j].Canary,
-			Stable: riskWord.read(&k.risk[j][StableSide], tag) + u.Failed[j].Stable,
-		}
+		u.Risk[j] = sides(func(s Side) uint64 { return riskWord.read(&k.risk[j][s], tag) }).plus(u.Failed[j])
 	}
 }

@@ -22,7 +22,11 @@ func (m *Meter) Failed() (n uint64) {
 			continue
 		}
 		if c := s.counters.Load(); c != nil {
-			n += c.attempts[Drawn].failed.Load() + c.attempts[Pinned].failed.Load()
+			for i := range numCells {
+				if i.judged() {
+					n += c.attempts[i].failed.Load()
+				}
+			}
 		}
 	}
 	return n
@@ -34,15 +38,23 @@ func (m *Meter) Pending(from, olderThan Instant) uint64 {
 	return counts[Drawn].Unfinished + counts[Pinned].Unfinished
 }
 
-// arrived is the sum of the blocks from first to before end. When the oldest was recycled meanwhile it reads again without it (word.go).
+// arrived is the sum of the blocks from first to before end, mimics as Drawn.
 func (m *Meter) arrived(first, end int64) (sums [NumCohorts]Counts) {
+	for c, counts := range m.cells(first, end) {
+		sums[Cohort(c).as()].Add(counts)
+	}
+	return sums
+}
+
+// cells is arrived by cell. When the oldest was recycled meanwhile it reads again without it (word.go).
+func (m *Meter) cells(first, end int64) (sums [numCells]Counts) {
 	for {
 		newest := m.newest.Load()
 		first, end = max(first, newest-numBlocks+1), min(end, newest+1)
 		if first >= end {
-			return [NumCohorts]Counts{}
+			return [numCells]Counts{}
 		}
-		sums = [NumCohorts]Counts{}
+		sums = [numCells]Counts{}
 		for i := range m.shards {
 			if s := m.shards[i].Load(); s != nil {
 				s.addArrived(&sums, first, end)
@@ -56,20 +68,28 @@ func (m *Meter) arrived(first, end int64) (sums [NumCohorts]Counts) {
 
 // latencies is the sum of the seconds from first to before end, in the same way.
 func (m *Meter) latencies(first, end int64) (sums [NumCohorts]Histogram) {
-	ring := m.latency.Load()
-	for ring != nil {
-		newest := m.newest.Load() / blocksInSecond
-		first, end = max(first, newest-latencyBlocks+1), min(end, newest+1)
-		ring.addTo(&sums, first, end)
-		if first >= end || first > m.newest.Load()/blocksInSecond-latencyBlocks {
-			break
+	for c := range numCells {
+		if c.judged() {
+			m.addLatencies(&sums[c.as()], c, first, end)
 		}
-		sums = [NumCohorts]Histogram{}
 	}
 	return sums
 }
 
-func (s *shard) addArrived(sums *[NumCohorts]Counts, first, end int64) {
+// addLatencies adds a cell's seconds.
+func (m *Meter) addLatencies(sum *Histogram, cell Cohort, first, end int64) {
+	ring := m.latency.Load()
+	for before := *sum; ring != nil; *sum = before {
+		newest := m.newest.Load() / blocksInSecond
+		first, end = max(first, newest-latencyBlocks+1), min(end, newest+1)
+		ring.addTo(sum, cell, first, end)
+		if first >= end || first > m.newest.Load()/blocksInSecond-latencyBlocks {
+			return
+		}
+	}
+}
+
+func (s *shard) addArrived(sums *[numCells]Counts, first, end int64) {
 	ring := s.blocks.Load()
 	if ring == nil {
 		return

@@ -308,7 +308,7 @@ func (x *exchange) judge(o metrics.Outcome) {
 
 // countUser counts the request in for its user, where the sticky draw has sent it to one of the two backends that are compared.
 func (x *exchange) countUser() {
-	if x.route.Users == nil || x.choice.Cohort != metrics.Drawn || x.choice.Reason != selector.Sticky {
+	if x.route.Users == nil || x.choice.Reason != selector.Sticky {
 		return
 	}
 	if x.users = x.route.Users.Load(); x.users == nil {
@@ -318,7 +318,11 @@ func (x *exchange) countUser() {
 	case split.Canary:
 		x.trial = x.users.Begin(x.choice.Key, metrics.CanarySide, x.start)
 	case split.Stable:
-		x.trial = x.users.Begin(x.choice.Key, metrics.StableSide, x.start)
+		side := metrics.StableSide
+		if x.choice.Cohort == metrics.Mimic {
+			side = metrics.MimicSide
+		}
+		x.trial = x.users.Begin(x.choice.Key, side, x.start)
 	default:
 		x.users = nil
 	}

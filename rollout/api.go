@@ -224,6 +224,9 @@ type Status struct {
 	Waived       []string  `json:"waived,omitempty"`
 	Checks       []Verdict `json:"checks"`
 	LastDecision *Decision `json:"lastDecision"`
+	// AAEvidenceMax is the judge's largest evidence of the last 24 hours against stable's own requests, of which a part plays the canary:
+	// over 20 its assumptions do not hold for this route. 0 is none yet.
+	AAEvidenceMax float64 `json:"aaEvidenceMax"`
 	// Plan is what the file says now, by step.
 	Plan []PlanStep `json:"plan,omitempty"`
 	// StateError is why the state can't be written now; "" when it can.

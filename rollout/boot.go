@@ -1,6 +1,10 @@
 package rollout
 
-import "fmt"
+import (
+	"fmt"
+
+	"sluice/analysis"
+)
 
 // Boot is the state that a process begins with: the committed one under the present file. Lost says that there is one and it can't be read;
 // then stable has all the traffic until a person decides.
@@ -14,7 +18,7 @@ func Boot(p *Plan, s State, in *Input, lost bool) (State, []Decision, error) {
 	}
 	if e := m.Evidence; e != nil {
 		if !m.Clean { // what is missing may have spoken against the bets
-			e.State.Fold()
+			e.State.Fold(analysis.FoldedByCrash)
 		}
 		e.State.FoldUsers()
 	}

@@ -24,6 +24,7 @@ func (c *Controller) tick() {
 	in.Written = c.writer.takeWritten()
 	in.Hold = c.writer.pending != nil || c.writer.failing()
 	c.observe(&in)
+	c.tryJudge()
 	s, decisions, _ := Next(&c.plan, c.numbered(), &in)
 	c.accept(s, decisions, nil)
 	if c.state.active() && c.writer.clean() && c.writer.savedAt.Add(saveEvery) <= c.last {
@@ -47,13 +48,23 @@ func (c *Controller) observe(in *Input) {
 	}
 	switch {
 	case !c.state.active():
-		c.watch.learn(c.last)
+		c.watch.learn(c.plan.Rollout.Timeout, c.last)
 	case c.state.unbegun():
-		c.watch.learn(c.last)
+		c.watch.learn(c.plan.Rollout.Timeout, c.last)
 		in.Report, in.Fast = &analysis.Report{Failed: -1}, c.watch.lane(c.plan.Rollout, c.last)
 	default:
 		in.Report, in.Fast = c.watch.look(&c.plan, &c.state, c.last), c.watch.lane(c.plan.Rollout, c.last)
 	}
+}
+
+// tryJudge tells, once, that the judge finds evidence where there is no canary.
+func (c *Controller) tryJudge() {
+	most := c.watch.control.most()
+	if most > alarming && !c.watch.control.told {
+		c.log.Warn("the judge finds evidence against stable's own requests: its bound does not hold for this route's traffic; "+
+			"make the route sticky, or its margins wider", zap.Float64("evidence", most))
+	}
+	c.watch.control.told = most > alarming
 }
 
 // restartWindows begins the windows of the numbers anew; since is when what is in force was being put in force.
@@ -215,6 +226,7 @@ func (c *Controller) record(decisions []Decision) {
 
 func (c *Controller) publish() {
 	v := &view{status: StatusOf(&c.plan, &c.state), routing: c.routing, state: c.state}
+	v.status.AAEvidenceMax = c.watch.control.most()
 	if err := c.writer.err; err != nil {
 		v.status.StateError, v.status.StateHeld = err.Error(), c.writer.held
 	}

@@ -256,7 +256,7 @@ func (w *world) input(c *Command) {
 	switch {
 	case c != nil:
 	case !w.state.active(), w.state.unbegun():
-		w.watch.learn(w.now)
+		w.watch.learn(w.plan.Rollout.Timeout, w.now)
 		if w.state.active() {
 			in.Report, in.Fast = &analysis.Report{}, w.watch.lane(w.plan.Rollout, w.now)
 		}

@@ -23,6 +23,9 @@ type watch struct {
 	turns   []turn
 	prior   analysis.State // what was learned of stable before the attempt
 	crowd   crowd
+	control control
+	quiet   time.Duration // the age at which stable is learned, as it was at quietAt; 0 is not known yet
+	quietAt metrics.Instant
 
 	from   metrics.Instant // when the fast lane's windows began
 	failed [2]uint64       // the failures of both sides by then
@@ -55,13 +58,15 @@ func (w *watch) restart(p *Plan, s *State, canary, stable *metrics.Meter, since,
 	}
 	if !w.watches(canary, stable) || w.judge == nil {
 		w.canary, w.stable = canary, stable
-		w.attempt, w.prior = "", analysis.State{}
+		w.attempt, w.prior, w.quiet = "", analysis.State{}, 0
 		w.reader.Restart(at)
 	}
 	if w.judge == nil || digest(w.rules) != digest(p.Rollout.Rules) {
 		w.rules = p.Rollout.Rules
 		w.judge = analysis.New(w.rules)
+		w.control.begin(w.rules)
 	}
+	w.control.move(RoutingOf(p, s).CanaryWeight, at)
 	w.from, w.failed = at, [2]uint64{failures(canary), failures(stable)}
 	switch {
 	case !s.active() || s.unbegun():
@@ -93,6 +98,7 @@ func (w *watch) begin(s *State, at metrics.Instant) {
 	w.crowd.end(w.users)
 	if w.rules.Sticky {
 		w.crowd.begin(w.users, at)
+		w.control.run.Anew() // in a new table nobody has failed yet
 		if e := s.Evidence; e != nil {
 			w.crowd.patience(time.Duration(e.Ripe))
 		}
@@ -141,6 +147,9 @@ func (w *watch) look(p *Plan, s *State, at metrics.Instant) *analysis.Report {
 			break
 		}
 		w.add(n)
+		if !w.rules.Sticky {
+			w.control.add(w.stable, n, w.reader.EndsSecond(n))
+		}
 	}
 	w.forget()
 	now := analysis.Now{Step: s.Step, Next: p.Rollout.next(s), MinRequests: p.Rollout.at(s).MinRequests, Lost: w.reader.Lost - w.lost}
@@ -160,6 +169,7 @@ func (w *watch) add(n int64) {
 	if w.crowd.keys != nil {
 		b.Users = room(&w.counted, len(w.blocks))
 		w.crowd.count(&b, n)
+		w.control.addUsers(w.crowd.keys, b.Users, n)
 	}
 	if w.reader.EndsSecond(n) && w.at(n-9) == t {
 		b.Latency = w.second(n)
@@ -251,15 +261,26 @@ func (w *watch) ripe(timeout time.Duration, at metrics.Instant) time.Duration {
 	return max(min(max(age, leastRipe), most), leastRipe)
 }
 
-// learn takes in what stable does while no attempt has traffic.
-func (w *watch) learn(at metrics.Instant) {
+// learn takes in what stable does while no attempt has traffic, at the age at which an attempt would judge it: so that one that begins soon
+// after its process knows the seconds before it.
+func (w *watch) learn(timeout time.Duration, at metrics.Instant) {
 	if w.judge == nil || w.stable == nil {
 		return
 	}
+	if w.quiet == 0 || at.Sub(w.quietAt) >= saveEvery {
+		w.quiet, w.quietAt = w.ripe(timeout, at), at
+	}
+	age := w.quiet
+	if age == 0 {
+		age = metrics.MaxAge
+	}
 	for {
-		n, ok := w.reader.Next(at, metrics.MaxAge)
+		n, ok := w.reader.Next(at, age)
 		if !ok {
 			return
+		}
+		if !w.rules.Sticky {
+			w.control.add(w.stable, n, w.reader.EndsSecond(n))
 		}
 		counts := w.stable.Block(n)
 		var latency *analysis.Latencies

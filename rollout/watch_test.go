@@ -1,9 +1,12 @@
 package rollout
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"sluice/analysis"
 	"sluice/metrics"
@@ -52,6 +55,10 @@ func TestAfterACrashTheBetsAreGivenUpAndTheCashGoesOn(t *testing.T) {
 	got := w.evidence()
 	if got.Began || got.Cash != cash || cash <= 0 || cash > 0.2 {
 		t.Errorf("after a crash the process is %+v, want %g in cash and no bet", got, cash)
+	}
+	w.tick(3 * time.Second)
+	if c := w.state.Checks[0]; c.Fault != analysis.FoldedByCrash {
+		t.Errorf("after a crash the check says %q, want that its evidence began anew", c.Fault)
 	}
 }
 
@@ -140,6 +147,60 @@ func TestABlockIsJudgedUnderTheWeightAtWhichItArrived(t *testing.T) {
 	r := w.watch.look(&w.plan, &w.state, w.now.Add(700*time.Millisecond))
 	if r.Requests != 0 || r.Pass {
 		t.Errorf("%d requests in windows that have just begun, pass %v", r.Requests, r.Pass)
+	}
+}
+
+// What nobody read may have spoken against the bets: they go, the cash stays.
+func TestAfterBlocksWereLostTheBetsAreGivenUp(t *testing.T) {
+	t.Parallel()
+	w := failing(t)
+	before := w.evidence()
+	if err := w.do("late", []string{"1m"}); err != nil {
+		t.Fatal(err)
+	}
+	w.input(nil)
+	got := w.evidence()
+	if total := logSum(got); total > before.Cash*1.000001 {
+		t.Errorf("the evidence is %g, want the cash of %g at most", total, before.Cash)
+	}
+	if c := w.state.Checks[0]; !strings.Contains(c.Fault, "lost") {
+		t.Errorf("the check says %q, want that counts were lost", c.Fault)
+	}
+}
+
+// logSum is the cash and the bets.
+func logSum(p analysis.Process) float64 {
+	sum := p.Cash
+	for _, raw := range p.Raw {
+		sum += math.Exp(raw)
+	}
+	return sum
+}
+
+// A meter that runs backwards, or a clock that does, is never a reason to decide anything.
+func TestNothingIsDecidedOnBrokenNumbersAndTheCheckSaysWhy(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]struct {
+		block func(*analysis.Block)
+		want  string
+	}{
+		"counts go back": {func(b *analysis.Block) { b.Drawn.Canary = analysis.Tally{N: 5, Bad: 1 << 63} }, "the counts went back"},
+		"the clock does": {func(b *analysis.Block) { b.Tick -= 1000 }, "the clock went back"},
+	} {
+		w := failing(t)
+		e := &w.state.Evidence.State
+		before := e.Clone()
+		b := analysis.Block{Tick: e.Last + 1, Weight: 500, Step: 1, Next: 2500}
+		b.Drawn = analysis.Pair{Canary: analysis.Tally{N: 5000, Bad: 5000}, Stable: analysis.Tally{N: 95000}}
+		spoil.block(&b)
+		r := w.watch.judge.Assess(e, []analysis.Block{b}, analysis.Now{Step: 1, Next: 2500})
+		s, decisions, err := Next(&w.plan, w.state, &Input{Report: r, CanaryUp: true, StableUp: true})
+		if err != nil || len(decisions) > 0 || s.Phase != Progressing || s.Checks[0].Reason != analysis.ReasonFault || s.Checks[0].Fault != spoil.want {
+			t.Errorf("%s: %v, %d decisions, %s, %+v", name, err, len(decisions), s.Phase, s.Checks)
+		}
+		if d := cmp.Diff(before, *e); d != "" {
+			t.Errorf("%s: the evidence changed:\n%s", name, d)
+		}
 	}
 }
 
@@ -247,5 +308,14 @@ func BenchmarkLook(b *testing.B) {
 		w.now = w.now.Add(100 * time.Millisecond)
 		w.watch.look(&w.plan, &w.state, w.now)
 		w.watch.lane(w.plan.Rollout, w.now)
+	}
+}
+
+// An attempt that begins five seconds after its process knows stable's latencies of these: its first second is not lost to learning.
+func TestAnAttemptThatBeginsSoonKnowsTheSecondsBeforeIt(t *testing.T) {
+	t.Parallel()
+	w := at(t, []string{"plan autoStart=false", "traffic stable 100/s", "boot", "tick 5s", "command start", "tick 100ms"})
+	if n := w.state.Evidence.State.Tests[0].Trials.Learned.N; n < 300 {
+		t.Errorf("%g requests were learned, want those of some four seconds", n)
 	}
 }

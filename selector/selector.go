@@ -71,6 +71,7 @@ type Selector struct {
 	fixed    *fixed
 	split    Split
 	pairSalt uint64
+	mimics   uint32 // from this point of the pair's draw on stable's requests play the canary
 }
 
 // fixed is what selectors of one route share, whatever the split.
@@ -97,7 +98,23 @@ func New(c Config, s Split) *Selector {
 // WithSplit is the selector under another split; rules and sticky sources are shared with s.
 func (s *Selector) WithSplit(split Split) *Selector {
 	split.Further = slices.Clone(split.Further)
-	return &Selector{fixed: s.fixed, split: split, pairSalt: saltOf("pair", split.Salt)}
+	return &Selector{fixed: s.fixed, split: split, pairSalt: saltOf("pair", split.Salt), mimics: split.mimics()}
+}
+
+// quietShare of stable's requests play the canary where there is no weight to play after, in basis points.
+const quietShare = 500
+
+// mimics is where the interval of stable's requests that play the canary begins, at the upper end of the draw: as large a part of stable's as
+// the canary's is of all, so that the judge can be tried on two sides that are the same. Where there is no second role there is nothing to try.
+func (s *Split) mimics() uint32 {
+	if s.Canary < 0 || s.PairWeight == 0 {
+		return s.PairWeight
+	}
+	part, stable := uint64(quietShare)*uint64(s.PairWeight)/fullWeight, uint64(s.PairWeight-min(s.CanaryWeight, s.PairWeight))
+	if s.CanaryWeight > 0 {
+		part = uint64(s.CanaryWeight)
+	}
+	return s.PairWeight - uint32(stable*part/uint64(s.PairWeight))
 }
 
 // Split is the split in force. Its list must not be written to.
@@ -120,7 +137,8 @@ func (s *Selector) Pick(v request.View, u identity.User, d Draw) Choice {
 		}
 		return choice
 	}
-	choice.Backend, choice.Reason, choice.Cohort = s.draw(k), Weight, metrics.Drawn
+	choice.Backend, choice.Cohort = s.draw(k)
+	choice.Reason = Weight
 	if k.sticky {
 		choice.Reason = Sticky
 	}
@@ -142,20 +160,27 @@ func (s *Selector) target(r *rule) (backend int, ok bool) {
 // draw divides the keys: first the further backends' fixed intervals, then stable or canary among the rest. The two
 // draws have salts of their own also where both come from the route's name; with one and the same draw the rest
 // would be the upper part of it, and the canary's interval at its lower end would be empty.
-func (s *Selector) draw(k key) int {
+func (s *Selector) draw(k key) (backend int, c metrics.Cohort) {
 	if len(s.split.Further) > 0 {
 		u := mix(k.hash ^ s.fixed.furtherSalt)
 		var end uint32
 		for _, f := range s.split.Further {
 			end += f.Weight
 			if below(u, fullWeight, end) {
-				return f.Backend
+				return f.Backend, metrics.Drawn
 			}
 		}
 	}
 	// The canary has the interval that begins at 0: growing it takes keys from stable alone, and at 0 all are back.
-	if s.split.Canary >= 0 && below(mix(k.second^s.pairSalt), s.split.PairWeight, s.split.CanaryWeight) {
-		return s.split.Canary
+	if s.split.Canary < 0 {
+		return s.split.Stable, metrics.Drawn
 	}
-	return s.split.Stable
+	switch u := mix(k.second ^ s.pairSalt); {
+	case below(u, s.split.PairWeight, s.split.CanaryWeight):
+		return s.split.Canary, metrics.Drawn
+	case below(u, s.split.PairWeight, s.mimics):
+		return s.split.Stable, metrics.Drawn
+	default:
+		return s.split.Stable, metrics.Mimic
+	}
 }

@@ -25,7 +25,7 @@ func TestSharesMatchTheWeights(t *testing.T) {
 		got := 0
 		for range n {
 			c := s.Pick(&requesttest.View{}, identity.User{}, selector.Draw{Hi: r.Uint64(), Lo: r.Uint64()})
-			if c.Reason != selector.Weight || c.Cohort != metrics.Drawn {
+			if c.Reason != selector.Weight || c.Cohort != metrics.Drawn && c.Cohort != metrics.Mimic {
 				t.Fatalf("Pick = %+v, want reason weight and cohort drawn", c)
 			}
 			got += c.Backend
@@ -33,6 +33,37 @@ func TestSharesMatchTheWeights(t *testing.T) {
 		p := float64(weight) / 10000
 		if want, sd := p*n, math.Sqrt(n*p*(1-p)); math.Abs(float64(got)-want) > 4*sd {
 			t.Errorf("seed %d: weight %d: %d of %d on the canary, want %.0f ± %.0f", seed, weight, got, n, want, 4*sd)
+		}
+	}
+}
+
+// Some of stable's requests play the canary, as large a part of them as the canary has of all.
+func TestAsLargeAPartOfStablePlaysTheCanary(t *testing.T) {
+	t.Parallel()
+	const seed, n = 8, 400_000
+	r := rand.New(rand.NewPCG(seed, 0))
+	for _, tt := range []struct {
+		canary int
+		weight uint32
+		want   float64
+	}{{1, 0, 0.05}, {1, 500, 0.05}, {1, 2500, 0.25}, {1, 9500, 0.95}, {1, 10000, 0}, {-1, 0, 0}} {
+		split := pair(tt.weight)
+		split.Canary = tt.canary
+		s := selector.New(selector.Config{Route: "shop"}, split)
+		stable, mimics := 0, 0
+		for range n {
+			switch c := s.Pick(&requesttest.View{}, identity.User{}, selector.Draw{Hi: r.Uint64(), Lo: r.Uint64()}); {
+			case c.Cohort == metrics.Mimic && c.Backend != 0:
+				t.Fatalf("a canary's request plays the canary: %+v", c)
+			case c.Cohort == metrics.Mimic:
+				mimics++
+				fallthrough
+			case c.Backend == 0:
+				stable++
+			}
+		}
+		if got := float64(mimics) / float64(max(stable, 1)); math.Abs(got-tt.want) > 0.005 {
+			t.Errorf("seed %d: weight %d: %.4f of stable's requests play the canary, want %g", seed, tt.weight, got, tt.want)
 		}
 	}
 }
