@@ -92,8 +92,8 @@ func (a *applier) routing(route string) (rollout.Routing, bool) {
 }
 
 // table builds the routes of a configuration over running backends; install gives them their splits.
-func table(cfg *config.Config, backends map[backendName]*runningBackend, b *backends) (router.Table, error) {
-	t := router.Table{Identity: identity.New(identityConfig(&cfg.Identity)), DebugHeaders: cfg.DebugHeaders}
+func table(cfg *config.Config, keys *identity.Keys, backends map[backendName]*runningBackend, b *backends) (router.Table, error) {
+	t := router.Table{Identity: identity.New(identityConfig(&cfg.Identity, keys)), DebugHeaders: cfg.DebugHeaders}
 	for i := range cfg.Routes {
 		c := &cfg.Routes[i]
 		r, err := route(c)

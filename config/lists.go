@@ -15,6 +15,7 @@ func (d *decoder) readLists(c *Config, folder string) {
 		join(&c.Admin.Tokens[i].File, folder)
 	}
 	d.readCertificates(c, folder)
+	d.readIdentityFiles(&c.Identity, folder)
 	for i := range c.Routes {
 		d.readBackendFiles(&c.Routes[i], i, folder)
 		for j := range c.Routes[i].Select {

@@ -220,7 +220,7 @@ func (x *exchange) inventID() {
 // choose picks the backend, and another when that one is unavailable; false when there is none.
 func (x *exchange) choose() bool {
 	r := x.route
-	x.choice = r.Selector.Pick(&x.view, x.table.Identity.Read(&x.view), x.draw)
+	x.choice = r.Selector.Pick(&x.view, x.user(), x.draw)
 	switch b, ok := r.Serving(x.choice.Backend); {
 	case !ok:
 		r.Meters[x.choice.Backend].UpstreamError(metrics.UpstreamUnavailable)

@@ -28,6 +28,8 @@ type Answer struct {
 	Email, Segment, Key string
 	// Trusted says that identity headers of this peer are believed.
 	Trusted bool
+	// TokenRefused says that the request has a token that is not believed.
+	TokenRefused bool
 }
 
 // Explain says where a request would go under the table: it takes the same steps as one that is carried. Draws that are random come
@@ -47,7 +49,7 @@ func Explain(t *router.Table, q Question) (Answer, error) {
 	}
 	v.settle()
 	user := t.Identity.Read(&v)
-	a := Answer{Route: t.Route(q.Route), Email: string(user.Email), Segment: string(user.Segment), Key: string(user.Key), Trusted: v.believed}
+	a := Answer{Route: t.Route(q.Route), Email: string(user.Email), Segment: string(user.Segment), Key: string(user.Key), Trusted: v.believed, TokenRefused: user.TokenRefused}
 	if q.Route == "" {
 		a.Route = t.Match(&v)
 	}
