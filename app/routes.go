@@ -125,7 +125,8 @@ func route(c *config.Route) (*router.Route, error) {
 	}
 	again(c, out)
 	changes(c, out)
-	return out, nil
+	out.Override, err = override(c)
+	return out, err
 }
 
 // part is a route whose weights can move: its controller, and what the controller asks about its backends.

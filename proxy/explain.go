@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"time"
 
 	"sluice/router"
 	"sluice/selector"
@@ -60,6 +61,12 @@ func Explain(t *router.Table, q Question) (Answer, error) {
 		return a, nil
 	}
 	a.Choice = a.Route.Selector.Pick(&v, user, selector.Draw{Hi: rand.Uint64(), Lo: rand.Uint64()})
+	if a.Route.Override != nil {
+		if found := override(a.Route, &v, time.Now().Unix()); found.ok {
+			a.Choice.Backend, a.Choice.Reason = found.Backend, selector.Override
+			return a, nil
+		}
+	}
 	if b, ok := a.Route.Serving(a.Choice.Backend); ok && b != a.Choice.Backend {
 		a.Choice.Backend, a.Choice.Reason = b, selector.Fallback
 	}
