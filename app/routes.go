@@ -119,13 +119,22 @@ func route(c *config.Route) (*router.Route, error) {
 	if err != nil {
 		return nil, err
 	}
+	sign, err := cookieSigner(c, how.Sticky)
+	if err != nil {
+		return nil, err
+	}
 	out := &router.Route{
 		Name: c.Name, Match: match, Selector: selector.New(how, selector.Split{Canary: -1}),
 		Fallback: target(c, c.Fallback), Timeout: c.Timeout, Cookie: cookie(&c.Sticky),
 	}
+	if out.Cookie != nil {
+		out.Cookie.Sign = sign
+	}
 	again(c, out)
 	changes(c, out)
-	out.Override, err = override(c)
+	if out.Override, err = override(c); err != nil {
+		return nil, err
+	}
 	return out, err
 }
 

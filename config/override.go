@@ -37,8 +37,12 @@ func parseOverrideHeader(s string) (string, error) {
 	return parseChangeable(s)
 }
 
-// readOverride makes the path of a route's secret whole and says what would keep it from being used.
-func (d *decoder) readOverride(r *Route, i int, folder string) {
+// readSecrets makes the paths of a route's secrets whole and says what would keep them from being used.
+func (d *decoder) readSecrets(r *Route, i int, folder string) {
+	if k := &r.Sticky.Cookie.SignKeyFile; *k != "" {
+		join(k, folder)
+		d.readSecret(fmt.Sprintf("routes[%d].sticky.cookie.signKeyFile", i), *k)
+	}
 	if o := r.Override; o != nil {
 		join(&o.SecretFile, folder)
 		d.readSecret(fmt.Sprintf("routes[%d].override.secretFile", i), o.SecretFile)

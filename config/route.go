@@ -178,6 +178,9 @@ type Cookie struct {
 	Secure string
 	// HTTPOnly attribute. Default true.
 	HTTPOnly bool
+	// SignKeyFile holds the secret that the cookie is signed with, a path relative to the configuration's folder; "" leaves it bare.
+	// Default "".
+	SignKeyFile string
 	// SameSite attribute: Lax, Strict or None. Default "Lax".
 	SameSite string
 }

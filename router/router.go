@@ -60,6 +60,8 @@ type Cookie struct {
 	// Attributes are those that never change, as they are written: "; Path=/; HttpOnly; SameSite=Lax".
 	Attributes string
 	Secure     Secure
+	// Sign signs the value; nil leaves it bare.
+	Sign *selector.Signer
 }
 
 // Secure says when a cookie carries the attribute of that name.
