@@ -63,6 +63,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for kind, n := range c.process.ClientErrors() {
 		out.counter(c.clientErrors, n, metrics.ClientError(kind).String())
 	}
+	taken, failed := c.process.KeyFetches()
+	out.counter(c.keyFetches, taken, "success")
+	out.counter(c.keyFetches, failed, "failure")
 	out.counter(c.panics, c.process.Panics())
 	if c.writeErrors != nil {
 		out.counter(c.journalErrors, c.writeErrors())

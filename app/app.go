@@ -63,6 +63,7 @@ type App struct {
 	backends  *backends
 	listeners listeners
 	secured   secured
+	keyring   keyring
 	inherited inheritance
 	accepting sync.WaitGroup // the listeners' loops
 	running   bool           // Run has begun: new listeners are served at once
@@ -174,6 +175,7 @@ func (a *App) close() {
 	}
 	secured{}.adopt(a.secured)
 	a.secured = nil
+	a.keyring.adopt(keyring{})
 	for _, b := range a.backends.running {
 		stopAll([]*runningBackend{b})
 	}

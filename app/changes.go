@@ -20,12 +20,18 @@ func changes(c *config.Route, out *router.Route) {
 			DelayPercent: uint32(f.Delay.Percent), Delay: f.Delay.Fixed, AbortPercent: uint32(f.Abort.Percent), Status: f.Abort.Status,
 		}
 	}
-	if c.Headers == nil && c.Rewrite == nil {
+	if c.Headers == nil && c.Rewrite == nil && c.Override == nil {
 		return
 	}
 	out.Changes = &router.Changes{}
 	if h := c.Headers; h != nil {
 		out.Changes.Request, out.Changes.Response = headers(&h.Request), headers(&h.Response)
+	}
+	if o := c.Override; o != nil {
+		if out.Changes.Request == nil {
+			out.Changes.Request = &router.Headers{}
+		}
+		out.Changes.Request.Remove = append(out.Changes.Request.Remove, strings.ToLower(o.Header))
 	}
 	if w := c.Rewrite; w != nil {
 		out.Changes.Host = w.Host

@@ -71,14 +71,18 @@ func text(t config.Text, prefix func(string) request.Text) (request.Text, error)
 	return request.Text{}, fmt.Errorf("bug: text of kind %q", t.Kind)
 }
 
-func identityConfig(c *config.Identity) identity.Config {
-	return identity.Config{Trust: c.Trust, Key: sources(c.Key), Email: sources(c.Email), Segment: sources(c.Segment)}
+func identityConfig(c *config.Identity, keys *identity.Keys) identity.Config {
+	out := identity.Config{Trust: c.Trust, Key: sources(c.Key), Email: sources(c.Email), Segment: sources(c.Segment)}
+	if j := c.JWT; j != nil {
+		out.JWT = &identity.TokenConfig{Header: j.Header, Algorithms: j.Algorithms, Issuer: j.Issuer, Audience: j.Audience, Keys: keys}
+	}
+	return out
 }
 
 func sources(list []config.Source) []identity.Source {
 	var out []identity.Source
 	for _, s := range list {
-		out = append(out, identity.Source{Header: s.Header, Cookie: s.Cookie})
+		out = append(out, identity.Source{Header: s.Header, Cookie: s.Cookie, JWT: s.JWT})
 	}
 	return out
 }

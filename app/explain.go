@@ -94,6 +94,8 @@ func detail(a *proxy.Answer) string {
 		shares = "there is no canary"
 	}
 	switch a.Choice.Reason {
+	case selector.Override:
+		return "a signed override names the backend"
 	case selector.Sticky:
 		return "the user's key decides; " + shares
 	case selector.Weight:

@@ -22,7 +22,11 @@ func Preview(cfg *config.Config, step int, q admin.ExplainRequest) (admin.Explan
 	if err != nil {
 		return admin.Explanation{}, err
 	}
-	t, err := table(cfg, idle, b)
+	keys, err := tokenKeys(cfg.Identity.JWT, nil)
+	if err != nil {
+		return admin.Explanation{}, err
+	}
+	t, err := table(cfg, keys, idle, b)
 	if err != nil {
 		return admin.Explanation{}, err
 	}

@@ -96,7 +96,11 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	t, err := table(cfg, next, a.backends)
+	signed, err := a.keyring.plan(cfg.Identity.JWT, a.keysFetched)
+	if err != nil {
+		return 0, err
+	}
+	t, err := table(cfg, signed.keys, next, a.backends)
 	if err != nil {
 		return 0, err
 	}
@@ -108,6 +112,7 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	a.keyring.adopt(signed)
 	unused := a.backends.adopt(next)
 	parts, err := a.control(cfg, &t)
 	if err != nil {

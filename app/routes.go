@@ -92,8 +92,8 @@ func (a *applier) routing(route string) (rollout.Routing, bool) {
 }
 
 // table builds the routes of a configuration over running backends; install gives them their splits.
-func table(cfg *config.Config, backends map[backendName]*runningBackend, b *backends) (router.Table, error) {
-	t := router.Table{Identity: identity.New(identityConfig(&cfg.Identity)), DebugHeaders: cfg.DebugHeaders}
+func table(cfg *config.Config, keys *identity.Keys, backends map[backendName]*runningBackend, b *backends) (router.Table, error) {
+	t := router.Table{Identity: identity.New(identityConfig(&cfg.Identity, keys)), DebugHeaders: cfg.DebugHeaders}
 	for i := range cfg.Routes {
 		c := &cfg.Routes[i]
 		r, err := route(c)
@@ -119,13 +119,23 @@ func route(c *config.Route) (*router.Route, error) {
 	if err != nil {
 		return nil, err
 	}
+	sign, err := cookieSigner(c, how.Sticky)
+	if err != nil {
+		return nil, err
+	}
 	out := &router.Route{
 		Name: c.Name, Match: match, Selector: selector.New(how, selector.Split{Canary: -1}),
 		Fallback: target(c, c.Fallback), Timeout: c.Timeout, Cookie: cookie(&c.Sticky),
 	}
+	if out.Cookie != nil {
+		out.Cookie.Sign = sign
+	}
 	again(c, out)
 	changes(c, out)
-	return out, nil
+	if out.Override, err = override(c); err != nil {
+		return nil, err
+	}
+	return out, err
 }
 
 // part is a route whose weights can move: its controller, and what the controller asks about its backends.

@@ -133,20 +133,24 @@ type State struct {
 type Identity struct {
 	// Trust holds the peers whose identity headers are believed; from all others they are stripped. Default: none.
 	Trust []netip.Prefix
-	// Key is the user's key. Its cookies serve stickiness only; beta lists need one of its headers. Default: none.
+	// Key is the user's key. Its cookies serve stickiness only; beta lists need one of the others. Default: none.
 	Key []Source
-	// Email is the user's e-mail address, from headers only. Default: none.
+	// Email is the user's e-mail address, not from cookies. Default: none.
 	Email []Source
-	// Segment is a comma list of the segments the user is in, from headers only. Default: none.
+	// Segment is a comma list of the segments the user is in, not from cookies. Default: none.
 	Segment []Source
+	// JWT says which tokens are believed; nil is none. Default nil.
+	JWT *JWT
 }
 
-// Source is where a value comes from: exactly one of a header and a cookie.
+// Source is where a value comes from: exactly one of a header, a cookie and a claim.
 type Source struct {
 	// Header is a field name in any case.
 	Header string
 	// Cookie is a cookie's name; case counts.
 	Cookie string
+	// JWT is a claim of the request's verified token; case counts.
+	JWT string
 }
 
 // Log is what the process writes about itself and its requests.

@@ -119,6 +119,7 @@ func (d *decoder) identity(v value, id *Identity) {
 		"key":     listOf(d, &id.Key, zero[Source], d.source),
 		"email":   listOf(d, &id.Email, zero[Source], d.headerSource),
 		"segment": listOf(d, &id.Segment, zero[Source], d.headerSource),
+		"jwt":     maybe(&id.JWT, JWT{Header: "Authorization"}, d.jwt),
 	})
 }
 
@@ -126,15 +127,16 @@ func (d *decoder) source(v value, s *Source) {
 	d.object(v, keys{
 		"header": one(d, &s.Header, parseToken),
 		"cookie": one(d, &s.Cookie, parseToken),
+		"jwt":    one(d, &s.JWT, parseText),
 	})
-	d.exactlyOne(v, "header", "cookie")
+	d.exactlyOne(v, "header", "cookie", "jwt")
 }
 
 // headerSource refuses cookies: anyone can write one, and an address or a segment decides what a user gets to see.
 func (d *decoder) headerSource(v value, s *Source) {
 	d.source(v, s)
 	if d.has(v.path + ".cookie") {
-		d.errorf(v.path+".cookie", "a plain cookie serves stickiness only; name a header that a peer in identity.trust sets")
+		d.errorf(v.path+".cookie", "a plain cookie serves stickiness only; name a header that a peer in identity.trust sets, or a claim of a JWT")
 	}
 }
 

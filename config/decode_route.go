@@ -26,6 +26,7 @@ func (d *decoder) route(v value, r *Route) {
 		"fault":    maybe(&r.Fault, Fault{}, d.fault),
 		"retry":    maybe(&r.Retry, defaultRetry(), d.retry),
 		"rescue":   maybe(&r.Rescue, Rescue{BodyBytes: 64 << 10}, d.rescue),
+		"override": maybe(&r.Override, defaultOverride(), d.override),
 		"rollout":  maybe(&r.Rollout, defaultRollout(), d.rollout),
 	})
 	d.required(v, "name", "like name: checkout")
@@ -201,13 +202,14 @@ func (d *decoder) stickyBy(v value, by *[]string) {
 
 func (d *decoder) cookie(v value, c *Cookie) {
 	d.object(v, keys{
-		"name":     one(d, &c.Name, parseToken),
-		"ttl":      one(d, &c.TTL, parseTTL),
-		"domain":   one(d, &c.Domain, parseCookieDomain),
-		"path":     one(d, &c.Path, parseCookiePath),
-		"secure":   one(d, &c.Secure, oneOf([]string{"auto", "true", "false"})),
-		"httpOnly": one(d, &c.HTTPOnly, parseBool),
-		"sameSite": one(d, &c.SameSite, oneOf([]string{"Lax", "Strict", "None"})),
+		"name":        one(d, &c.Name, parseToken),
+		"ttl":         one(d, &c.TTL, parseTTL),
+		"domain":      one(d, &c.Domain, parseCookieDomain),
+		"path":        one(d, &c.Path, parseCookiePath),
+		"secure":      one(d, &c.Secure, oneOf([]string{"auto", "true", "false"})),
+		"httpOnly":    one(d, &c.HTTPOnly, parseBool),
+		"signKeyFile": one(d, &c.SignKeyFile, func(s string) (string, error) { return s, printable(s) }),
+		"sameSite":    one(d, &c.SameSite, oneOf([]string{"Lax", "Strict", "None"})),
 	})
 }
 

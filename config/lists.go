@@ -15,8 +15,10 @@ func (d *decoder) readLists(c *Config, folder string) {
 		join(&c.Admin.Tokens[i].File, folder)
 	}
 	d.readCertificates(c, folder)
+	d.readIdentityFiles(&c.Identity, folder)
 	for i := range c.Routes {
 		d.readBackendFiles(&c.Routes[i], i, folder)
+		d.readSecrets(&c.Routes[i], i, folder)
 		for j := range c.Routes[i].Select {
 			beta := c.Routes[i].Select[j].Beta
 			if beta == nil || beta.UsersFile == "" {

@@ -38,6 +38,8 @@ type Route struct {
 	Retry *Retry
 	// Rescue lets stable answer what failed on the canary; nil is never. Default nil.
 	Rescue *Rescue
+	// Override lets requests name their backend; nil is never. Default nil.
+	Override *Override
 	// Rollout is the plan for bringing a canary into service; nil is a static split. Default nil.
 	Rollout *Rollout
 }
@@ -176,6 +178,9 @@ type Cookie struct {
 	Secure string
 	// HTTPOnly attribute. Default true.
 	HTTPOnly bool
+	// SignKeyFile holds the secret that the cookie is signed with, a path relative to the configuration's folder; "" leaves it bare.
+	// Default "".
+	SignKeyFile string
 	// SameSite attribute: Lax, Strict or None. Default "Lax".
 	SameSite string
 }

@@ -14,6 +14,7 @@ func (d *decoder) rules(c *Config) {
 			"there is no default here: neither STATE_DIRECTORY, XDG_STATE_HOME nor HOME is set; write state: {dir: /var/lib/sluice}")
 	}
 	d.tokenRules(&c.Admin)
+	d.jwtRules(&c.Identity)
 	if c.Admin.TokenFile == "" && len(c.Admin.Tokens) == 0 && !isLoopback(c.Admin.Address) && !d.broken("admin") {
 		d.errorf("admin.address", "%s can be reached from other machines; set admin.tokenFile or admin.tokens, or use 127.0.0.1 or unix:PATH",
 			quote(c.Admin.Address))

@@ -27,23 +27,23 @@ func (d *decoder) sourceRules(id *Identity, rule *Rule, at string) {
 	if d.broken("identity") {
 		return
 	}
-	if rule.Internal != nil && len(rule.Internal.EmailDomains) > 0 && !hasHeader(id.Email) {
+	if rule.Internal != nil && len(rule.Internal.EmailDomains) > 0 && !isTrusted(id.Email) {
 		d.errorf(at+".internal.emailDomains",
-			"nothing says who the user is; set identity.email, like [{header: X-User-Email}], and identity.trust")
+			"nothing says who the user is; set identity.email, like [{header: X-User-Email}], and identity.trust, or [{jwt: email}]")
 	}
-	if rule.Beta != nil && !hasHeader(id.Key) {
+	if rule.Beta != nil && !isTrusted(id.Key) {
 		d.errorf(at+".beta",
-			"nothing that can be believed says who the user is; set identity.key to a header, like [{header: X-User-Id}], and identity.trust")
+			"nothing that can be believed says who the user is; set identity.key to a header, like [{header: X-User-Id}], and identity.trust, or to [{jwt: sub}]")
 	}
-	if len(rule.Segment) > 0 && !hasHeader(id.Segment) {
+	if len(rule.Segment) > 0 && !isTrusted(id.Segment) {
 		d.errorf(at+".segment",
-			"nothing says which segments a user is in; set identity.segment, like [{header: X-User-Segment}], and identity.trust")
+			"nothing says which segments a user is in; set identity.segment, like [{header: X-User-Segment}], and identity.trust, or [{jwt: plan}]")
 	}
 }
 
-func hasHeader(sources []Source) bool {
+func isTrusted(sources []Source) bool {
 	for _, s := range sources {
-		if s.Header != "" {
+		if s.Header != "" || s.JWT != "" {
 			return true
 		}
 	}

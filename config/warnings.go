@@ -18,6 +18,7 @@ const (
 // warnings looks for what is allowed and seldom meant.
 func (d *decoder) warnings(c *Config) {
 	d.trustWarning(&c.Identity)
+	d.jwtWarnings(c.Identity.JWT)
 	for i := range c.Routes {
 		r := &c.Routes[i]
 		path := fmt.Sprintf("routes[%d]", i)

@@ -14,7 +14,7 @@ func newHeaderNames(lists ...[]Source) headerNames {
 	var h headerNames
 	for _, list := range lists {
 		for _, s := range list {
-			if slices.Contains(h.exact, s.Header) {
+			if s.Header == "" || slices.Contains(h.exact, s.Header) {
 				continue
 			}
 			h.exact = append(h.exact, s.Header)

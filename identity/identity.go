@@ -2,7 +2,8 @@
 // selection rules ask for, from the headers and cookies that the configuration names.
 //
 // It decides which headers are identity headers and which peers are believed; removing those of other peers is the
-// front's work, done before anything is read here. It verifies no tokens and keeps no users. Start at Config and Read.
+// front's work, done before anything is read here. Tokens (token.go) are believed by their signature, whoever sends them. It keeps no
+// users. Start at Config and Read.
 package identity
 
 import (
@@ -13,12 +14,16 @@ import (
 	"sluice/request"
 )
 
-// Source is where a value comes from: exactly one of a header and a cookie.
+// Source is where a value comes from: exactly one of a header, a cookie and a claim.
 type Source struct {
 	// Header is a field name in any case.
 	Header string
 	// Cookie is a cookie's name; case counts.
 	Cookie string
+	// JWT is a claim of the request's verified token.
+	JWT string
+
+	claim int // its place among those that sources ask for
 }
 
 // Config names the sources. In each list the first that yields a value that is not empty wins.
@@ -28,24 +33,29 @@ type Config struct {
 	// Key, Email and Segment are the sources of the user's key, address and segments. Cookies, which anyone can
 	// write, serve the key alone: for an address or a segment they yield nothing.
 	Key, Email, Segment []Source
+	// JWT says which tokens are believed; nil is none, and then claims yield nothing.
+	JWT *TokenConfig
 }
 
 // Reader reads users from requests. It never changes and is safe for concurrent use.
 type Reader struct {
 	trust   []netip.Prefix
 	key     []Source
-	trusted []Source // the headers of key
-	email   []Source // headers only
-	segment []Source // headers only
+	trusted []Source // those of key that are no cookies
+	email   []Source // no cookies
+	segment []Source // no cookies
 	headers headerNames
+	tokens  *Tokens // nil where no source is a claim
 }
 
 // New makes a Reader; it keeps nothing of c.
 func New(c Config) *Reader {
 	r := &Reader{trust: slices.Clone(c.Trust), key: lowerHeaders(c.Key)}
-	r.trusted = onlyHeaders(r.key)
-	r.email = onlyHeaders(lowerHeaders(c.Email))
-	r.segment = onlyHeaders(lowerHeaders(c.Segment))
+	email, segment := lowerHeaders(c.Email), lowerHeaders(c.Segment)
+	if claims := numberClaims(r.key, email, segment); c.JWT != nil && len(claims) > 0 {
+		r.tokens = newTokens(*c.JWT, claims)
+	}
+	r.trusted, r.email, r.segment = withoutCookies(r.key), withoutCookies(email), withoutCookies(segment)
 	r.headers = newHeaderNames(r.trusted, r.email, r.segment)
 	return r
 }
@@ -64,27 +74,38 @@ type User struct {
 	Email []byte
 	// Segment is a comma list of the segments the user is in, from trusted sources only.
 	Segment []byte
+	// TokenRefused says that the request has a token that is not believed.
+	TokenRefused bool
 }
 
 // Read returns the user of the request. It relies on the view to hide identity headers of peers that are not trusted,
-// and allocates nothing.
+// and allocates nothing, but for a token that is seen for the first time. What came out of one must not be written to.
 func (r *Reader) Read(v request.View) User {
+	var claims [][]byte
+	var refused bool
+	if r.tokens != nil {
+		claims, refused = r.tokens.read(v)
+	}
 	return User{
-		Key:     first(v, r.key),
-		Trusted: first(v, r.trusted),
-		Email:   first(v, r.email),
-		Segment: first(v, r.segment),
+		Key:          first(v, r.key, claims),
+		Trusted:      first(v, r.trusted, claims),
+		Email:        first(v, r.email, claims),
+		Segment:      first(v, r.segment, claims),
+		TokenRefused: refused,
 	}
 }
 
 // first is the first value that is not empty.
-func first(v request.View, sources []Source) []byte {
+func first(v request.View, sources []Source, claims [][]byte) []byte {
 	for i := range sources {
 		var value []byte
-		if sources[i].Header != "" {
-			value = v.Header(sources[i].Header)
-		} else {
-			value = v.Cookie(sources[i].Cookie)
+		switch s := &sources[i]; {
+		case s.Header != "":
+			value = v.Header(s.Header)
+		case s.Cookie != "":
+			value = v.Cookie(s.Cookie)
+		case s.claim < len(claims):
+			value = claims[s.claim]
 		}
 		if len(value) > 0 {
 			return value
@@ -101,12 +122,23 @@ func lowerHeaders(in []Source) []Source {
 	return out
 }
 
-func onlyHeaders(in []Source) []Source {
-	var out []Source
-	for _, s := range in {
-		if s.Header != "" {
-			out = append(out, s)
+func withoutCookies(in []Source) []Source {
+	return slices.DeleteFunc(slices.Clone(in), func(s Source) bool { return s.Cookie != "" })
+}
+
+// numberClaims gives every claim that is asked for a number, and returns their names.
+func numberClaims(lists ...[]Source) (names []string) {
+	for _, list := range lists {
+		for i := range list {
+			if list[i].JWT == "" {
+				continue
+			}
+			at := slices.Index(names, list[i].JWT)
+			if at < 0 {
+				at, names = len(names), append(names, list[i].JWT)
+			}
+			list[i].claim = at
 		}
 	}
-	return out
+	return names
 }

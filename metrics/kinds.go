@@ -95,12 +95,14 @@ const (
 	ClientTooManyConnections                    // a connection over the limit
 	ClientProxyProtocol                         // no PROXY header, or a malformed one, where there has to be one
 	ClientTLS                                   // a handshake that failed
+	ClientToken                                 // a token that could not be verified; the request goes on without it
+	ClientOverride                              // an override that was not signed for this, or is over; the request goes on without it
 	NumClientErrors
 )
 
 var clientNames = [NumClientErrors]string{
 	"bad-request", "header-timeout", "body-timeout", "aborted", "too-large", "unsupported", "too-many-connections", "proxy-protocol",
-	"tls",
+	"tls", "token", "override",
 }
 
 // String is the kind as a label.

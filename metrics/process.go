@@ -6,6 +6,7 @@ import "sync/atomic"
 type Process struct {
 	clientErrors [NumClientErrors]atomic.Uint64
 	panics       atomic.Uint64
+	keyFetches   [2]atomic.Uint64 // taken, failed
 }
 
 // ClientError counts an error that a client made.
@@ -13,6 +14,20 @@ func (p *Process) ClientError(kind ClientError) { count(p.clientErrors[:], kind)
 
 // Panicked counts a request that met a bug of ours.
 func (p *Process) Panicked() { p.panics.Add(1) }
+
+// KeysFetched counts a fetch of the keys of tokens: of new ones, or a failed one.
+func (p *Process) KeysFetched(ok bool) {
+	if ok {
+		p.keyFetches[0].Add(1)
+	} else {
+		p.keyFetches[1].Add(1)
+	}
+}
+
+// KeyFetches are the fetches of keys since the start.
+func (p *Process) KeyFetches() (taken, failed uint64) {
+	return p.keyFetches[0].Load(), p.keyFetches[1].Load()
+}
 
 // Panics is how many requests met a bug of ours.
 func (p *Process) Panics() uint64 { return p.panics.Load() }

@@ -15,10 +15,15 @@ func appendCookie(dst []byte, k *router.Cookie, c *selector.Choice, d selector.D
 	switch {
 	case c.Cookie == selector.CookieMint:
 		dst = append(append(append(dst, "Set-Cookie: "...), k.Name...), '=')
-		dst = selector.AppendCookieID(dst, d, unix)
+		from := len(dst)
+		dst = signed(selector.AppendCookieID(dst, d, unix), from, k)
 	case c.Cookie == selector.CookieKept && c.CookieMinted > 0 && unix-c.CookieMinted > ttl/2:
 		dst = append(append(append(dst, "Set-Cookie: "...), k.Name...), '=')
-		dst = selector.AppendRenewedCookie(dst, sent, unix)
+		if k.Sign != nil {
+			sent, _ = k.Sign.Open(sent)
+		}
+		from := len(dst)
+		dst = signed(selector.AppendRenewedCookie(dst, sent, unix), from, k)
 	default:
 		return dst
 	}
@@ -28,4 +33,12 @@ func appendCookie(dst []byte, k *router.Cookie, c *selector.Choice, d selector.D
 		dst = append(dst, "; Secure"...)
 	}
 	return append(dst, "\r\n"...)
+}
+
+// signed signs the value that begins at from, where the route's cookie is signed.
+func signed(dst []byte, from int, k *router.Cookie) []byte {
+	if k.Sign == nil {
+		return dst
+	}
+	return k.Sign.Append(dst, dst[from:])
 }

@@ -220,9 +220,11 @@ func (x *exchange) inventID() {
 // choose picks the backend, and another when that one is unavailable; false when there is none.
 func (x *exchange) choose() bool {
 	r := x.route
-	x.choice = r.Selector.Pick(&x.view, x.table.Identity.Read(&x.view), x.draw)
+	x.choice = r.Selector.Pick(&x.view, x.user(), x.draw)
+	x.forward.cookies = x.forward.cookies[:0]
+	overridden := r.Override != nil && x.overrides(time.Now().Unix())
 	switch b, ok := r.Serving(x.choice.Backend); {
-	case !ok:
+	case !ok || overridden && b != x.choice.Backend:
 		r.Meters[x.choice.Backend].UpstreamError(metrics.UpstreamUnavailable)
 		return false
 	case b != x.choice.Backend:
@@ -232,6 +234,9 @@ func (x *exchange) choose() bool {
 	if k := r.Cookie; k != nil && x.choice.Cookie != selector.CookieNone {
 		unix := time.Now().Unix()
 		x.cookie = appendCookie(x.cookie, k, &x.choice, x.draw, x.view.Cookie(k.Name), unix, x.forward.proto == "https")
+	}
+	if r.Override != nil {
+		x.withhold(r.Override)
 	}
 	r.Meters[x.choice.Backend].Selected(uint8(x.choice.Reason), x.client.shard)
 	return true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"time"
 
 	"sluice/router"
 	"sluice/selector"
@@ -28,6 +29,8 @@ type Answer struct {
 	Email, Segment, Key string
 	// Trusted says that identity headers of this peer are believed.
 	Trusted bool
+	// TokenRefused says that the request has a token that is not believed.
+	TokenRefused bool
 }
 
 // Explain says where a request would go under the table: it takes the same steps as one that is carried. Draws that are random come
@@ -47,7 +50,7 @@ func Explain(t *router.Table, q Question) (Answer, error) {
 	}
 	v.settle()
 	user := t.Identity.Read(&v)
-	a := Answer{Route: t.Route(q.Route), Email: string(user.Email), Segment: string(user.Segment), Key: string(user.Key), Trusted: v.believed}
+	a := Answer{Route: t.Route(q.Route), Email: string(user.Email), Segment: string(user.Segment), Key: string(user.Key), Trusted: v.believed, TokenRefused: user.TokenRefused}
 	if q.Route == "" {
 		a.Route = t.Match(&v)
 	}
@@ -58,6 +61,12 @@ func Explain(t *router.Table, q Question) (Answer, error) {
 		return a, nil
 	}
 	a.Choice = a.Route.Selector.Pick(&v, user, selector.Draw{Hi: rand.Uint64(), Lo: rand.Uint64()})
+	if a.Route.Override != nil {
+		if found := override(a.Route, &v, time.Now().Unix()); found.ok {
+			a.Choice.Backend, a.Choice.Reason = found.Backend, selector.Override
+			return a, nil
+		}
+	}
 	if b, ok := a.Route.Serving(a.Choice.Backend); ok && b != a.Choice.Backend {
 		a.Choice.Backend, a.Choice.Reason = b, selector.Fallback
 	}

@@ -19,6 +19,7 @@ type forwarded struct {
 	// changes are the route's, target is what takes the place of the client's; nil is none.
 	changes *router.Changes
 	target  []byte
+	cookies []byte // lines that were written anew
 }
 
 // dropped says whether a request's field goes no further. The order is the promise: managed fields are settled by trust first, then
@@ -97,6 +98,7 @@ func (h *requestHead) appendForward(dst []byte, w *forwarded) []byte {
 	if !hasID {
 		dst = append(append(append(dst, "X-Request-Id: "...), w.requestID...), "\r\n"...)
 	}
+	dst = append(dst, w.cookies...)
 	if w.changes != nil && w.changes.Request != nil {
 		dst = append(dst, w.changes.Request.Lines...)
 	}

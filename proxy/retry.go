@@ -5,6 +5,7 @@ import (
 
 	"sluice/backend"
 	"sluice/metrics"
+	"sluice/selector"
 )
 
 // again gives a request that failed another chance, where the route wants that: f is the failure, or nil for an answer of 5xx. It
@@ -95,7 +96,7 @@ func retryReason(f *failure, status int) metrics.RetryReason {
 // rescues says whether another backend is to answer a request that failed on the canary.
 func (x *exchange) rescues(f *failure) bool {
 	r := x.route.Rescue
-	if r == nil || !x.failedStill(f) || !idempotent(x.method) || !x.request.body.done || !x.resendable(f) {
+	if r == nil || x.choice.Reason == selector.Override || !x.failedStill(f) || !idempotent(x.method) || !x.request.body.done || !x.resendable(f) {
 		return false
 	}
 	to := x.route.Index(r.To)

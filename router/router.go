@@ -44,6 +44,8 @@ type Route struct {
 	// Retry and Rescue give a request that failed another chance; nil is none.
 	Retry  *Retry
 	Rescue *Rescue
+	// Override lets requests name their backend; nil is never.
+	Override *Override
 	// Cookie is how the sticky cookie is set; nil where the route has none.
 	Cookie *Cookie
 }
@@ -58,6 +60,8 @@ type Cookie struct {
 	// Attributes are those that never change, as they are written: "; Path=/; HttpOnly; SameSite=Lax".
 	Attributes string
 	Secure     Secure
+	// Sign signs the value; nil leaves it bare.
+	Sign *selector.Signer
 }
 
 // Secure says when a cookie carries the attribute of that name.

@@ -82,6 +82,11 @@ func newRule(route string, index int, r Rule) rule {
 	return rule{Rule: r, salt: saltOf("rule\x00"+name, route)}
 }
 
+// asks says whether the rule depends on who the user is.
+func (r *Rule) asks() bool {
+	return len(r.EmailDomains) > 0 || r.Users != nil || len(r.Segments) > 0 || r.Percent < fullWeight
+}
+
 // takes says whether the rule's conditions hold, its percentage aside.
 func (r *rule) takes(v request.View, u identity.User) bool {
 	some := false

@@ -79,6 +79,7 @@ type fixed struct {
 	rules       []rule
 	sticky      []StickyBy
 	mint        bool // one of sticky is a cookie
+	asks        bool // who the user is
 	furtherSalt uint64
 }
 
@@ -89,7 +90,9 @@ func New(c Config, s Split) *Selector {
 		furtherSalt: saltOf("further", c.Route),
 		mint:        slices.ContainsFunc(c.Sticky, func(s StickyBy) bool { return s.Kind == ByCookie }),
 	}
+	f.asks = slices.ContainsFunc(c.Sticky, func(s StickyBy) bool { return s.Kind == ByIdentity })
 	for i, r := range c.Rules {
+		f.asks = f.asks || r.asks()
 		f.rules = append(f.rules, newRule(c.Route, i, r))
 	}
 	return (&Selector{fixed: f}).WithSplit(s)
@@ -119,6 +122,9 @@ func (s *Split) mimics() uint32 {
 
 // Split is the split in force. Its list must not be written to.
 func (s *Selector) Split() Split { return s.split }
+
+// AsksUser says whether a choice depends on who the user is; else the zero User does.
+func (s *Selector) AsksUser() bool { return s.fixed.asks }
 
 // Pick chooses the backend for a request of user u. The same key, split and configuration give the same backend in
 // every process. It allocates nothing.

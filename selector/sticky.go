@@ -25,6 +25,8 @@ type StickyBy struct {
 	Kind StickyKind
 	// Name of the cookie, header (lower case) or query parameter; unused by the other kinds.
 	Name string
+	// Sign is who signs the cookie: one that is not signed counts as missing. nil takes any.
+	Sign *Signer
 }
 
 // CookieState says what became of the sticky cookie.
@@ -60,7 +62,11 @@ func (f *fixed) key(v request.View, u identity.User, d Draw) key {
 				return stickyKey(b[:])
 			}
 		case ByCookie:
-			if value := v.Cookie(by.Name); len(value) > 0 {
+			value := v.Cookie(by.Name)
+			if by.Sign != nil {
+				value = by.Sign.value(value)
+			}
+			if len(value) > 0 {
 				id, minted := parseCookie(value)
 				k := stickyKey(id)
 				k.cookie, k.minted = CookieKept, minted

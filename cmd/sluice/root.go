@@ -94,7 +94,7 @@ func newRoot(c console) (root *cobra.Command, began *bool) {
 	root.SetErr(c.err)
 	root.AddCommand(
 		newRun(c), newDemo(c), newInit(c), newRehearse(c),
-		newValidate(c), newExplain(c), newStatus(c), newRollout(c), newHistory(c), newWhy(c), newReload(c), newHealthcheck(c), newGenerate(c), newBench(c), newVersion(c),
+		newValidate(c), newExplain(c), newStatus(c), newRollout(c), newHistory(c), newWhy(c), newOverride(c), newReload(c), newHealthcheck(c), newGenerate(c), newBench(c), newVersion(c),
 	)
 	root.AddCommand(newShortcuts(c)...)
 	return root, began
