@@ -68,9 +68,13 @@ func canary(r rollout.Role) string {
 
 // describeRoute writes a route's state, its backends, its checks and the last decision.
 func describeRoute(w io.Writer, r admin.RouteObject) {
-	if r.Rollout == nil {
+	switch {
+	case len(r.Backends) == 0:
+		_, _ = fmt.Fprintf(w, "%s: redirects\n", r.Name)
+		return
+	case r.Rollout == nil:
 		_, _ = fmt.Fprintf(w, "%s: no rollout\n", r.Name)
-	} else {
+	default:
 		_, _ = fmt.Fprintln(w, fold(describe(*r.Rollout), ", ", "  "))
 	}
 	table(w, "  ", backendRows(r))

@@ -84,3 +84,14 @@ func TestSeveralErrorsOfOneCallAreToldApart(t *testing.T) {
 		t.Errorf("run = %d, %q; want two errors with a semicolon between them, in one line", r.code, r.err)
 	}
 }
+
+func TestARouteThatRedirectsHasNoTableOfBackends(t *testing.T) {
+	t.Parallel()
+	moved := admin.RouteObject{Name: "moved", Backends: []admin.BackendObject{}}
+	var once strings.Builder
+	describeRoute(&once, moved)
+	screen := view{width: 80}.routes(admin.RouteList{Routes: []admin.RouteObject{moved}}, &past{})
+	if line := (&status{remote: &remote{}}).line(moved); once.String() != "moved: redirects\n" || line != once.String() || strings.TrimSpace(screen) != "moved  redirects" {
+		t.Errorf("a redirect is shown as %q, as the line %q, and on the screen as %q", once.String(), line, screen)
+	}
+}

@@ -82,9 +82,13 @@ func (v view) routes(list admin.RouteList, p *past) string {
 }
 
 func (v view) route(b *strings.Builder, r admin.RouteObject, s admin.SeriesObject) {
-	if r.Rollout == nil {
+	switch {
+	case len(r.Backends) == 0:
+		fmt.Fprintf(b, "%s  redirects\n", v.paint(bold, r.Name))
+		return
+	case r.Rollout == nil:
 		fmt.Fprintf(b, "%s  fixed weights\n", v.paint(bold, r.Name))
-	} else {
+	default:
 		fmt.Fprintf(b, "%s  %s  %s\n", v.paint(bold, r.Name), v.phase(r.Rollout), where(r.Rollout))
 		for _, line := range wrap(whyOf(r), v.width-2) {
 			fmt.Fprintf(b, "  %s\n", line)
