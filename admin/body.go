@@ -54,12 +54,20 @@ func malformed(err error) *Problem {
 	switch {
 	case errors.As(err, &wrong):
 		field := strings.TrimPrefix(wrong.Field, "Command.") // of the struct inside commandBody
-		return problem(http.StatusBadRequest, "field %q can't be a %s", field, wrong.Value)
+		return problem(http.StatusBadRequest, "field %q can't be %s", field, articled(wrong.Value))
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return problem(http.StatusBadRequest, "the body is not JSON: it ends in the middle")
 	default:
 		return problem(http.StatusBadRequest, "the body is not what is expected here: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
+}
+
+// articled puts the article before the name of a JSON type.
+func articled(kind string) string {
+	if kind == "array" || kind == "object" {
+		return "an " + kind
+	}
+	return "a " + kind
 }
 
 // commandBody is a command's JSON. Weights are read as they were sent, so that one outside 0 to 100 is seen.

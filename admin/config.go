@@ -12,11 +12,14 @@ func (s *Server) config(w http.ResponseWriter, r *http.Request) {
 	if format == "" && strings.Contains(r.Header.Get("Accept"), "yaml") {
 		format = "yaml"
 	}
-	d, before := s.proxy.Document(), r.URL.Query().Get("before") == "true"
+	asked := r.URL.Query().Get("before")
+	d, before := s.proxy.Document(), asked == "true"
 	if before {
 		d = s.proxy.DocumentBefore()
 	}
 	switch {
+	case asked != "" && asked != "true" && asked != "false":
+		problem(http.StatusBadRequest, "before=%s is neither true nor false", asked).write(w)
 	case format != "" && format != "json" && format != "yaml":
 		problem(http.StatusBadRequest, "format=%s is neither json nor yaml", format).write(w)
 	case d == nil && before:

@@ -44,6 +44,8 @@ func TestAnErrorIsAProblemThatSaysWhatIsWrong(t *testing.T) {
 		{method: "POST", path: abort, body: `{"actr": "ops"}`, status: 400, detail: `unknown field "actr"`},
 		{method: "POST", path: abort, body: `{"verb": "promote"}`, status: 400, detail: `unknown field "verb"`},
 		{method: "POST", path: abort, body: `{"actor": 5}`, status: 400, detail: `"actor" can't be a number`},
+		{method: "POST", path: abort, body: `{"actor": []}`, status: 400, detail: `"actor" can't be an array`},
+		{method: "GET", path: "/api/v1/config?before=maybe", status: 400, detail: "before=maybe is neither true nor false"},
 		{method: "POST", path: abort, body: `{"actor": "a\nb"}`, status: 400, detail: `"actor"`},
 		{method: "POST", path: abort, body: `{"actor": "` + strings.Repeat("a", 129) + `"}`, status: 400, detail: `"actor"`},
 		{method: "POST", path: abort, body: `{"comment": "` + strings.Repeat("a", 2049) + `"}`, status: 400, detail: `"comment"`},

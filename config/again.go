@@ -57,7 +57,7 @@ func (d *decoder) rescue(v value, r *Rescue) {
 
 // againRules checks that there is a canary to be rescued from.
 func (d *decoder) againRules(r *Route, path string) {
-	if r.Rescue != nil && r.Rollout == nil && !d.broken(path) {
+	if r.Rescue != nil && r.Rollout == nil && r.Redirect == nil && !d.broken(path) {
 		d.errorf(fmt.Sprintf("%s.rescue", path), "is about requests that failed on a canary, and this route has no rollout; remove it, or write rollout: {preset: fast}")
 	}
 }

@@ -23,6 +23,30 @@ func hides(earlier, later *Route) bool {
 	return true
 }
 
+// leadsBack says whether a route redirects clients to where it takes them again: to a path of its own, which no route before it has.
+func leadsBack(routes []Route, i int) bool {
+	r := &routes[i]
+	if r.Redirect == nil || r.Redirect.Path == "" || r.Redirect.Scheme+r.Redirect.Host != "" {
+		return false
+	}
+	match := r.Match
+	if len(match) == 0 {
+		match = []Condition{{}}
+	}
+	there := &Text{Kind: Exact, Value: r.Redirect.Path}
+	for _, m := range match {
+		if !coversPath(m.Path, there) {
+			continue
+		}
+		m.Path = there
+		arrived := Route{Match: []Condition{m}}
+		if !slices.ContainsFunc(routes[:i], func(earlier Route) bool { return hides(&earlier, &arrived) }) {
+			return true
+		}
+	}
+	return false
+}
+
 // covers says whether a takes every request that b takes.
 func covers(a, b *Condition) bool {
 	return coversHost(a.Host, b.Host) &&

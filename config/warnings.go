@@ -30,6 +30,9 @@ func (d *decoder) warnings(c *Config) {
 			}
 		}
 		d.stickyWarnings(r, path)
+		if leadsBack(c.Routes, i) {
+			d.warnf(path+".redirect.path", "%s is redirected by this route again, so clients go round in circles; match other paths than that one", quote(r.Redirect.Path))
+		}
 		if r.Rollout != nil {
 			d.rolloutWarnings(r, path)
 		}

@@ -40,7 +40,7 @@ func describe(s rollout.Status) string {
 			fmt.Fprintf(&b, ": about %d requests more", s.RequestsNeeded)
 		}
 		if s.TimeNeeded > 0 {
-			fmt.Fprintf(&b, ", some %s", time.Duration(s.TimeNeeded))
+			fmt.Fprintf(&b, ", some %s", roughly(time.Duration(s.TimeNeeded)))
 		}
 	default:
 		fmt.Fprintf(&b, ", waiting for %s", s.WaitingFor)
@@ -68,9 +68,13 @@ func canary(r rollout.Role) string {
 
 // describeRoute writes a route's state, its backends, its checks and the last decision.
 func describeRoute(w io.Writer, r admin.RouteObject) {
-	if r.Rollout == nil {
+	switch {
+	case len(r.Backends) == 0:
+		_, _ = fmt.Fprintf(w, "%s: redirects\n", r.Name)
+		return
+	case r.Rollout == nil:
 		_, _ = fmt.Fprintf(w, "%s: no rollout\n", r.Name)
-	} else {
+	default:
 		_, _ = fmt.Fprintln(w, fold(describe(*r.Rollout), ", ", "  "))
 	}
 	table(w, "  ", backendRows(r))
@@ -118,7 +122,7 @@ func backendRows(r admin.RouteObject) [][]string {
 		rows = append(rows, []string{
 			b.Name, orDash(b.Version), b.Weight.String(), fmt.Sprintf("%d/%d", up, len(b.Endpoints)),
 			strconv.FormatUint(b.Requests, 10), number(b.ErrorRate) + "%",
-			lasted(b, b.Latency.Mean), lasted(b, b.Latency.P50), lasted(b, b.Latency.P95), lasted(b, b.Latency.P99),
+			lasted(b.Latency.Mean), lasted(b.Latency.P50), lasted(b.Latency.P95), lasted(b.Latency.P99),
 		})
 	}
 	return rows
@@ -127,10 +131,6 @@ func backendRows(r admin.RouteObject) [][]string {
 func checkRows(checks []rollout.Verdict) [][]string {
 	rows := [][]string{{"CHECK", "VERDICT", "CANARY", "STABLE", "LIMIT", "SAMPLES", "STABLE SAMPLES", "EVIDENCE", "OF"}}
 	for _, c := range checks {
-		unit := c.Unit
-		if unit == "percent" {
-			unit = "%"
-		}
 		verdict := c.Verdict
 		if c.DryRun {
 			verdict += " (dry run)"
@@ -140,22 +140,48 @@ func checkRows(checks []rollout.Verdict) [][]string {
 		}
 		limit := "-"
 		if c.Limit > 0 {
-			limit = number(c.Limit) + unit
+			limit = number(c.Limit) + unitOf(c)
 		}
 		rows = append(rows, []string{
-			c.Name, verdict, number(c.Value) + unit, number(c.StableValue) + unit, limit,
-			strconv.FormatUint(c.Samples, 10), strconv.FormatUint(c.StableSamples, 10), number(c.Evidence), number(math.Floor(c.EvidenceLimit * (1 + 1e-9))),
+			c.Name, verdict, measured(c, c.Value, c.Samples), measured(c, c.StableValue, c.StableSamples), limit,
+			strconv.FormatUint(c.Samples, 10), strconv.FormatUint(c.StableSamples, 10), number(c.Evidence), number(evidenceLimit(c)),
 		})
 	}
 	return rows
 }
 
-// lasted is a latency, or a dash before the first request.
-func lasted(b admin.BackendObject, d rollout.Duration) string {
-	if b.Requests == 0 {
+// lasted is a latency, or a dash before the first answer.
+func lasted(d rollout.Duration) string {
+	if d == 0 {
 		return "-"
 	}
 	return time.Duration(d).String()
+}
+
+// measured is a value of a check with its unit, or a dash where nothing was measured.
+func measured(c rollout.Verdict, v float64, samples uint64) string {
+	if samples == 0 {
+		return "-"
+	}
+	return number(v) + unitOf(c)
+}
+
+func unitOf(c rollout.Verdict) string {
+	if c.Unit == "percent" {
+		return "%"
+	}
+	return c.Unit
+}
+
+// evidenceLimit is the whole part of the limit, which may have been reckoned a hair below it.
+func evidenceLimit(c rollout.Verdict) float64 { return math.Floor(c.EvidenceLimit * (1 + 1e-9)) }
+
+// roughly is an estimated time: without seconds from ten minutes on.
+func roughly(d time.Duration) string {
+	if d < 10*time.Minute {
+		return d.String()
+	}
+	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 }
 
 func orDash(s string) string {

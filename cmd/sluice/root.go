@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -63,13 +64,21 @@ func run(ctx context.Context, args []string, c console) int {
 		return 0
 	}
 	code := exitCode(err)
-	text := strings.Join(strings.Fields(err.Error()), " ")
+	text := inOneLine(err.Error())
 	if !*began { // cobra's own errors have no type; all of them come before the command's work
 		code = exitUsage
 		text = fmt.Sprintf("%s (see %s --help)", text, cmd.CommandPath())
 	}
 	_, _ = fmt.Fprintf(c.err, "sluice: %s\n", text)
 	return code
+}
+
+// several is the border between two errors, each of which has a line of its own.
+var several = regexp.MustCompile(`(\S)\n(\S)`)
+
+// inOneLine puts a semicolon between errors, and a space in place of all other line ends.
+func inOneLine(text string) string {
+	return strings.Join(strings.Fields(several.ReplaceAllString(text, "$1; $2")), " ")
 }
 
 // newRoot is the tree of commands. began becomes true when flags, environment and arguments are in order and the work begins.

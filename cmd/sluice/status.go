@@ -164,6 +164,9 @@ func (s *status) line(r admin.RouteObject) string {
 		}
 		return string(b) + "\n"
 	}
+	if len(r.Backends) == 0 {
+		return r.Name + ": redirects\n"
+	}
 	if r.Rollout == nil {
 		text := r.Name + ": no rollout"
 		for _, b := range r.Backends {

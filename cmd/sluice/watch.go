@@ -82,9 +82,13 @@ func (v view) routes(list admin.RouteList, p *past) string {
 }
 
 func (v view) route(b *strings.Builder, r admin.RouteObject, s admin.SeriesObject) {
-	if r.Rollout == nil {
+	switch {
+	case len(r.Backends) == 0:
+		fmt.Fprintf(b, "%s  redirects\n", v.paint(bold, r.Name))
+		return
+	case r.Rollout == nil:
 		fmt.Fprintf(b, "%s  fixed weights\n", v.paint(bold, r.Name))
-	} else {
+	default:
 		fmt.Fprintf(b, "%s  %s  %s\n", v.paint(bold, r.Name), v.phase(r.Rollout), where(r.Rollout))
 		for _, line := range wrap(whyOf(r), v.width-2) {
 			fmt.Fprintf(b, "  %s\n", line)
@@ -144,9 +148,9 @@ func whyOf(r admin.RouteObject) string {
 	s := r.Rollout
 	more := ""
 	if s.RequestsNeeded > 0 {
-		more = fmt.Sprintf("needs %d more requests to the canary", s.RequestsNeeded)
+		more = "needs " + plural(s.RequestsNeeded, "more request") + " to the canary"
 		if rate := recentOf(r, s.Canary.Backend).Rate; rate > 0 {
-			more += ", about " + (time.Duration(float64(s.RequestsNeeded)/rate) * time.Second).Round(time.Second).String()
+			more += ", about " + roughly((time.Duration(float64(s.RequestsNeeded)/rate) * time.Second).Round(time.Second))
 		}
 	}
 	left := max(0, time.Duration(s.HoldNeeded)-time.Duration(s.Held)).Round(time.Second)
@@ -166,6 +170,8 @@ func whyOf(r admin.RouteObject) string {
 		return fmt.Sprintf("Holds for another %s.", left)
 	case s.WaitingFor == "requests" && more != "":
 		return strings.ToUpper(more[:1]) + more[1:] + "."
+	case s.WaitingFor == "evidence" && more != "":
+		return "Waits for evidence: " + more + "."
 	case s.WaitingFor != "":
 		return "Waits for " + s.WaitingFor + "."
 	case s.Phase == rollout.Succeeded:
@@ -186,6 +192,14 @@ var pauses = map[string]string{
 	rollout.ReasonStateLost:         "The state was lost: start begins anew, abort keeps everyone on stable.",
 	rollout.ReasonStateReadOnly:     "The state can't be written; it goes on by itself when the disk takes it again.",
 	rollout.ReasonRolesUnclear:      "Which version is in service is unclear: resume takes the present stable for it.",
+}
+
+// plural is "1 request", "2 requests".
+func plural(n uint64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func recentOf(r admin.RouteObject, backend string) admin.Recent {
@@ -265,8 +279,8 @@ func (v view) sides(b *strings.Builder, r admin.RouteObject, s admin.SeriesObjec
 		}
 		ok, p50, p99 := "-", "-", "-"
 		if now.Requests > 0 {
-			ok = number(100-now.ErrorRate) + "%"
-			p50, p99 = time.Duration(now.Latency.P50).String(), time.Duration(now.Latency.P99).String()
+			ok = fine(now) + "%"
+			p50, p99 = lasted(now.Latency.P50), lasted(now.Latency.P99)
 		}
 		line := fmt.Sprintf("%-18s %6s %6s %8s %7s %8s %8s", cut(name, 18), o.Weight, number(tenth(now.Share))+"%", number(tenth(now.Rate)), ok, p50, p99)
 		fmt.Fprintf(b, "  %s", v.paint(colourOf(r, o.Name), line))
@@ -276,6 +290,14 @@ func (v view) sides(b *strings.Builder, r admin.RouteObject, s admin.SeriesObjec
 		}
 		b.WriteString("\n")
 	}
+}
+
+// fine is the share of requests without errors; with any it is below 100.
+func fine(r admin.Recent) string {
+	if r.Errors > 0 {
+		return number(min(100-r.ErrorRate, 99.99))
+	}
+	return number(100 - r.ErrorRate)
 }
 
 // tenth leaves out what moves too fast to be read.
@@ -302,14 +324,14 @@ func (v view) checks(b *strings.Builder, s *rollout.Status) {
 		case "fail":
 			mark, how = "✗", red
 		}
-		unit := c.Unit
-		if unit == "percent" {
-			unit = "%"
+		limit := "no limit"
+		if c.Limit > 0 {
+			limit = "limit " + number(c.Limit) + unitOf(c)
 		}
-		text := fmt.Sprintf("canary %s%s, stable %s%s, limit %s%s, %d requests", number(c.Value), unit, number(c.StableValue), unit,
-			number(c.Limit), unit, c.Samples)
+		text := fmt.Sprintf("canary %s, stable %s, %s, %s", measured(c, c.Value, c.Samples), measured(c, c.StableValue, c.StableSamples),
+			limit, plural(c.Samples, "request"))
 		if c.EvidenceLimit > 0 {
-			text += fmt.Sprintf(", evidence %s of %s", number(c.Evidence), number(c.EvidenceLimit))
+			text += fmt.Sprintf(", evidence %s of %s", number(c.Evidence), number(evidenceLimit(c)))
 		}
 		name := fmt.Sprintf("%s %-14s %-12s ", mark, c.Name, c.Verdict)
 		if room := v.width - 2 - len([]rune(name)); len([]rune(text)) > room { // on a line of its own

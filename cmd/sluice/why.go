@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/admin"
+	"sluice/rollout"
 )
 
 func newWhy(c console) *cobra.Command {
@@ -34,15 +35,23 @@ func (r *remote) why(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	list, err := api.Decisions(ctx, route, 1)
+	list, err := api.Decisions(ctx, route, 2)
 	if err != nil {
 		return err
 	}
 	if len(list.Decisions) == 0 {
 		return errors.New(nothingDecided(route, ""))
 	}
-	d := list.Decisions[0]
+	d := newest(list.Decisions)
 	return r.print(d, func(w io.Writer) { describeDecision(w, d) })
+}
+
+// newest is the last decision: that the canary's last request has ended is none, what put an end to the attempt is.
+func newest(all []admin.DecisionObject) admin.DecisionObject {
+	if len(all) > 1 && all[0].From == rollout.RollingBack && all[1].To == rollout.RollingBack {
+		return all[1]
+	}
+	return all[0]
 }
 
 func describeDecision(w io.Writer, d admin.DecisionObject) {
