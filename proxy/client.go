@@ -30,6 +30,8 @@ type client struct {
 	rest atomic.Int32
 	// looked is the expiry of the idle period in which Server.Run looked; it belongs to that.
 	looked metrics.Instant
+	// stretched says that a request has made the goroutine's stack grow, which stays so: see look.
+	stretched atomic.Bool
 	// last is when the last request ended: the idle time counts from there.
 	last metrics.Instant
 
@@ -38,6 +40,7 @@ type client struct {
 	fd     uintptr   // of the turn under way, else 0: then raw system calls may be made on it
 	begun  *exchange // a request that has to be read on, which no turn can do
 	over   bool      // no further request is taken
+	renew  bool      // another goroutine is to go on
 	// parting says that the connection ends and the client may still be sending.
 	parting bool
 }
@@ -66,23 +69,24 @@ func newClient(s *Server, l *Listener, nc net.Conn) *client {
 	return c
 }
 
-// serve carries one request after the other until one of both sides has had enough.
+// serve carries one request after the other until one of both sides has had enough, or another goroutine goes on.
 func (c *client) serve() {
-	defer func() {
-		c.in.release()
-		_ = c.sock.Close()
-		c.server.gone(c)
-	}()
 	for !c.over {
-		if c.in.raw != nil {
-			c.serveTurns()
-		} else {
+		if c.in.raw == nil {
 			c.serveOne()
+		} else if c.serveTurns(); c.renew {
+			c.renew = false
+			c.stretched.Store(false)
+			go c.serve()
+			return
 		}
 	}
 	if c.parting {
 		c.linger()
 	}
+	c.in.release()
+	_ = c.sock.Close()
+	c.server.gone(c)
 }
 
 // serveTurns stays inside the poller for as long as requests arrive whole, and leaves it for one that does not: reading on takes a
@@ -99,6 +103,7 @@ func (c *client) serveTurns() {
 	case err != nil:
 		// Whoever woke it wanted it to look again, or to end.
 		c.over = !c.awake() || c.server.draining.Load()
+		c.renew = !c.over && c.stretched.Load()
 	}
 }
 
@@ -191,22 +196,30 @@ func (c *client) nudge() {
 }
 
 // look finds what a parked connection may have missed: an end that came together with the last request is no edge of its own. It looks
-// once in an idle period.
-func (c *client) look() {
+// once in an idle period. At a later look it says whether the connection, which waits long, should go on with a new goroutine: a stack
+// that a request has made grow stays at 4 KiB. Of 10 000 connections that have asked once and wait, 20 MiB come back.
+func (c *client) look() (renew bool) {
 	expiry := c.sock.Expiry()
-	if c.in.raw == nil || c.rest.Load() != resting || expiry == c.looked {
-		return
+	if c.in.raw == nil || c.rest.Load() != resting {
+		return false
+	}
+	if expiry == c.looked {
+		return c.stretched.Load()
 	}
 	c.looked = expiry
 	silent := true
 	if c.in.raw.Control(func(fd uintptr) { silent = sock.Silent(fd) }) == nil && !silent {
 		c.nudge()
 	}
+	return false
 }
 
 // carry carries one request, and says whether the connection can take another.
 func (c *client) carry(x *exchange) (again bool) {
 	defer c.server.caught(func() { again = x.panicked() })
+	if !c.stretched.Load() {
+		c.stretched.Store(true)
+	}
 	again = x.run()
 	c.parting = x.parting
 	x.free()

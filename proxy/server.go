@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -98,14 +100,19 @@ func (s *Server) start(l *Listener, nc net.Conn) {
 	go c.serve()
 }
 
-// lookEvery is how often connections that wait are looked after.
-const lookEvery = time.Second
+const (
+	// lookEvery is how often connections that wait are looked after.
+	lookEvery = time.Second
+	// renewedAtOnce is how many of them go on with a new goroutine then: some milliseconds of work, however many there are.
+	renewedAtOnce = 1000
+)
 
 // Run looks after connections that wait for a request, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var waiting []*client
+	renewed := 0 // since memory was given back
 	for {
 		select {
 		case <-ctx.Done():
@@ -114,11 +121,31 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		waiting = waiting[:0]
 		s.each(func(c *client) { waiting = append(waiting, c) })
+		old := waiting[:0]
 		for _, c := range waiting { // not under the lock: new connections need it
-			c.look()
+			if c.look() {
+				old = append(old, c)
+			}
+		}
+		renewed += renew(old)
+		if len(old) == 0 && renewed >= renewedAtOnce {
+			// The stacks of so many stay with the process until the next collection, two minutes at most, and a while more.
+			debug.FreeOSMemory()
+			renewed = 0
 		}
 		clear(waiting)
 	}
+}
+
+// renew lets connections that wait long go on with new goroutines, and says how many. Those that came one after the other have stacks
+// side by side, so they are let go together: in any other order 10 000 held 12 MiB more in between than before.
+func renew(old []*client) int {
+	slices.SortFunc(old, func(a, b *client) int { return cmp.Compare(a.shard, b.shard) })
+	old = old[:min(len(old), renewedAtOnce)]
+	for _, c := range old {
+		c.nudge()
+	}
+	return len(old)
 }
 
 // gone takes a connection that has ended out of the books.

@@ -62,9 +62,10 @@ func (w *watch) hangUp() {
 
 // over watches over a connection, until it is nil; false when the client is gone already.
 func (w *watch) over(conn *sock.Sock) bool {
-	if w == nil {
-		return true
-	}
+	return w == nil || w.set(conn) // a call of its own: what is asked of a nil watch is inlined
+}
+
+func (w *watch) set(conn *sock.Sock) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conn = conn
