@@ -22,6 +22,7 @@ type collector struct {
 	journal  *journal
 
 	writeErrors func() uint64 // of the journal's file; nil is none
+	pending     func() int    // decisions in outboxes; nil is none
 }
 
 func newRegistry(c Config) *prometheus.Registry {
@@ -31,7 +32,7 @@ func newRegistry(c Config) *prometheus.Registry {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&collector{
 			families: newFamilies(), proxy: c.Proxy, process: c.Process, unrouted: c.Unrouted, build: c.Build,
-			journal: newJournal(time.Now()), writeErrors: c.JournalErrors,
+			journal: newJournal(time.Now()), writeErrors: c.JournalErrors, pending: c.Pending,
 		},
 	)
 	return r
@@ -69,6 +70,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	out.counter(c.panics, c.process.Panics())
 	if c.writeErrors != nil {
 		out.counter(c.journalErrors, c.writeErrors())
+	}
+	if c.pending != nil {
+		out.gauge(c.outbox, float64(c.pending()))
 	}
 	c.about(out)
 }

@@ -11,7 +11,7 @@ type families struct {
 	verdict, value, limit, lasted, evidence, needed, aa       *prometheus.Desc
 	samples, bad                                              *prometheus.Desc
 	reloads, lastReload, build, panics, journalErrors         *prometheus.Desc
-	tlsReloads, certificate, keyFetches                       *prometheus.Desc
+	tlsReloads, certificate, keyFetches, outbox               *prometheus.Desc
 	all                                                       []*prometheus.Desc
 }
 
@@ -38,6 +38,7 @@ func newFamilies() *families {
 	f.clientErrors = add("client_errors_total", "What clients did wrong; it never counts against a backend.", "kind")
 	f.panics = add("request_panics_total", "Requests that met a bug of the proxy; they were answered with 502.")
 	f.journalErrors = add("journal_write_errors_total", "Writes of the journal that failed, and lines that were given up.")
+	f.outbox = add("outbox_pending", "Decisions that some receiver of webhooks or alerts was not told of yet.")
 	f.phase = add("rollout_phase", "1 for the rollout's phase, 0 for the others.", "route", "phase")
 	f.step = add("rollout_step", "The attempt's step; the weights count from 1, 0 is before the first.", "route")
 	f.info = add("rollout_info", "1 for the latest attempt and its pair of versions.", "route", "attempt", "stable_version", "canary_version")

@@ -38,6 +38,8 @@ type Config struct {
 	AllowedHosts []string
 	// JournalErrors counts the writes of the journal that failed; nil is none.
 	JournalErrors func() uint64
+	// Pending counts the decisions that somebody is still to be told of; nil is none.
+	Pending func() int
 	// Log takes what people should see; nil is none.
 	Log *zap.Logger
 }

@@ -185,6 +185,7 @@ func (a *App) close() {
 // giveUpState ends the controllers, the last state and the journal are written, and lets go of the folder: another process may take it.
 func (a *App) giveUpState() {
 	for _, p := range *a.parts.Load() {
+		p.hush()
 		p.stop()
 		<-p.done
 	}
@@ -201,7 +202,7 @@ func (a *App) newAdmin(cfg *config.Config, l net.Listener) (*admin.Server, error
 	}
 	return admin.New(admin.Config{
 		Listener: l, Proxy: a, Process: &a.process, Unrouted: a.noRoute, Build: a.Build, Tokens: tokens,
-		AllowedHosts: cfg.Admin.AllowedHosts, JournalErrors: a.journal.WriteErrors, Log: a.Log,
+		AllowedHosts: cfg.Admin.AllowedHosts, JournalErrors: a.journal.WriteErrors, Pending: a.pending, Log: a.Log,
 	})
 }
 

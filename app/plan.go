@@ -15,7 +15,7 @@ import (
 
 // plan is what the configuration says of a route that can move weights.
 func plan(r *config.Route) rollout.Plan {
-	out := rollout.Plan{Route: r.Name, Rollout: rolloutPlan(r), Digest: digest(r.Backends)}
+	out := rollout.Plan{Route: r.Name, Rollout: rolloutPlan(r), Digest: digest(r.Backends), Receivers: told(r.Rollout)}
 	for _, b := range r.Backends {
 		out.Backends = append(out.Backends, rollout.Backend{Name: b.Name, Version: b.Version})
 	}
@@ -57,6 +57,7 @@ func rolloutPlan(route *config.Route) *rollout.Rollout {
 	for _, s := range c.Stops {
 		out.Stops = append(out.Stops, rollout.Stop{Before: s.Before + 1, Gate: s.Gate, Expires: s.Expires, Pause: s.Pause})
 	}
+	out.Hooks = hooks(c)
 	out.Timeout = route.Timeout
 	out.Rules = rules(route)
 	if a := c.Analysis.AbortOn; a != nil {

@@ -112,6 +112,11 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	receivers, err := receivers(cfg)
+	if err != nil {
+		sockets.closeExcept(a.listeners)
+		return 0, err
+	}
 	a.keyring.adopt(signed)
 	unused := a.backends.adopt(next)
 	parts, err := a.control(cfg, &t)
@@ -125,6 +130,9 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 	}
 	a.before.Store(a.config.Swap(cfg))
 	a.retire(parts)
+	for name, p := range parts {
+		p.tell(name, receivers[name], a.Log)
+	}
 	a.switchSockets(cfg, sockets, secured)
 	go stopAll(unused)
 	return a.live.Load().Generation, nil
@@ -227,6 +235,7 @@ func (a *App) retire(next map[string]*part) {
 		if err := p.Remove(context.Background()); err != nil {
 			a.Log.Warn("the state of a removed route was not deleted", zap.String("route", name), zap.Error(err))
 		}
+		p.hush()
 		p.stop()
 		<-p.done
 		a.applier.forget(name)

@@ -145,6 +145,8 @@ type part struct {
 	users *atomic.Pointer[metrics.Keys] // the same in every table that has the route
 	stop  func()
 	done  chan struct{}
+	// telling talks to the outside about it.
+	telling telling
 }
 
 // named is a backend of the route by its name; nil when it is not in force.

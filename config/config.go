@@ -110,6 +110,8 @@ type Admin struct {
 	Tokens []Token
 	// AllowedHosts are the names that a request's Host may have, against DNS rebinding. Default localhost, 127.0.0.1.
 	AllowedHosts []string
+	// PublicURL is where people reach this port, for links in alerts. Default: none, and alerts have no links.
+	PublicURL string
 }
 
 // Token lets its holder in. The journal's actor is its name.

@@ -93,6 +93,7 @@ func (d *decoder) admin(v value, a *Admin) {
 		"tokenFile":    one(d, &a.TokenFile, parseText),
 		"tokens":       listOf(d, &a.Tokens, zero[Token], d.token),
 		"allowedHosts": some(d, &a.AllowedHosts, parseHostPattern),
+		"publicURL":    one(d, &a.PublicURL, parsePublicURL),
 	})
 }
 

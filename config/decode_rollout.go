@@ -19,7 +19,7 @@ func (d *decoder) rollout(v value, r *Rollout) {
 	d.object(v, keys{
 		"stable":         one(d, &r.Stable, parseName),
 		"canary":         one(d, &r.Canary, parseName),
-		"preset":         one(d, &r.Preset, oneOf(presetNames())),
+		"preset":         one(d, &r.Preset, parsePreset),
 		"steps":          listOf(d, &steps, zero[fileStep], d.step),
 		"hold":           one(d, &g.hold, parseDuration),
 		"minRequests":    one(d, &g.minRequests, parseRequests),
@@ -35,6 +35,8 @@ func (d *decoder) rollout(v value, r *Rollout) {
 		"analysis":       into(&r.Analysis, d.analysis),
 		"rollback":       into(&r.Rollback, d.rollback),
 		"salt":           one(d, &r.Salt, oneOf([]string{"attempt", "route"})),
+		"webhooks":       listOf(d, &r.Webhooks, defaultWebhook, d.webhook),
+		"alerts":         listOf(d, &r.Alerts, defaultAlert, d.alert),
 	})
 	if v.node.Kind == yaml.MappingNode {
 		r.divide(steps)

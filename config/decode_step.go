@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -30,7 +31,7 @@ func (d *decoder) step(v value, s *fileStep) {
 			"gate":     one(d, &s.stop.Gate, parseGate),
 			"expires":  one(d, &s.stop.Expires, positive(parseDuration)),
 			"onExpire": one(d, &s.stop.OnExpire, oneOf([]string{"pause"})),
-			"webhook":  d.gateWebhook,
+			"webhook":  maybe(&s.stop.Webhook, GateWebhook{Interval: 10 * time.Second}, d.gateWebhook),
 		})
 		if d.has(v.path+".onExpire") && !d.has(v.path+".expires") {
 			d.errorf(v.path+".onExpire", "says nothing without expires; write expires: 24h, or remove it")
@@ -61,10 +62,6 @@ func (d *decoder) stepKind(v value) (kind string, ok bool) {
 		kind = p.name
 	}
 	return kind, true
-}
-
-func (d *decoder) gateWebhook(v value) {
-	d.errorf(v.path, "a gate that a webhook opens is not built yet; without the key a person opens it")
 }
 
 // parseGate keeps apart the names that approve uses for what is no gate of the plan.

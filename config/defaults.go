@@ -65,6 +65,10 @@ func defaultRollout() Rollout {
 	}
 }
 
+func defaultWebhook() Webhook { return Webhook{Timeout: 10 * time.Second, Retries: 3} }
+
+func defaultAlert() Alert { return Alert{Severity: "warn"} }
+
 func defaultAbortOn() AbortOn {
 	return AbortOn{ErrorRate: 5000, MinRequests: 20, Window: 2 * time.Second}
 }

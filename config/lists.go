@@ -19,6 +19,7 @@ func (d *decoder) readLists(c *Config, folder string) {
 	for i := range c.Routes {
 		d.readBackendFiles(&c.Routes[i], i, folder)
 		d.readSecrets(&c.Routes[i], i, folder)
+		d.readHookKeys(&c.Routes[i], i, folder)
 		for j := range c.Routes[i].Select {
 			beta := c.Routes[i].Select[j].Beta
 			if beta == nil || beta.UsersFile == "" {
@@ -37,6 +38,26 @@ func (d *decoder) readLists(c *Config, folder string) {
 				continue
 			}
 			beta.Users = append(beta.Users, users...)
+		}
+	}
+}
+
+// readHookKeys makes the paths of webhooks' keys whole and says why one can't be used.
+func (d *decoder) readHookKeys(r *Route, i int, folder string) {
+	if r.Rollout == nil {
+		return
+	}
+	for j := range r.Rollout.Webhooks {
+		w := &r.Rollout.Webhooks[j]
+		if w.SecretFile == "" {
+			continue
+		}
+		join(&w.SecretFile, folder)
+		path := fmt.Sprintf("routes[%d].rollout.webhooks[%d].secretFile", i, j)
+		if src, err := readFile(w.SecretFile); err != nil {
+			d.errorf(path, "%q %v", w.SecretFile, err)
+		} else if len(bytes.TrimSpace(src)) == 0 {
+			d.errorf(path, "%q is empty; write a key of 32 random bytes or more into it", w.SecretFile)
 		}
 	}
 }

@@ -77,7 +77,7 @@ func (r *Rollout) stopsInWords(before int) []string {
 func (r *Rollout) gates() string {
 	n := 0
 	for _, s := range r.Stops {
-		if s.Gate != "" {
+		if s.Gate != "" && s.Webhook == nil {
 			n++
 		}
 	}

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,7 +20,7 @@ var plain = preset{hold: 10 * time.Minute, bake: 10 * time.Minute, bakeStable: 5
 
 const defaultPreset = "fast"
 
-// presets are all names there are. The CodeDeploy ones are those that AWS ships for ECS and Lambda; ECS writes
+// presets are all names there are, those of CodeDeploy without its prefixes: the ones that AWS ships for ECS and Lambda. ECS writes
 // "1Minutes" where Lambda writes "1Minute".
 var presets = func() map[string]preset {
 	same := func(hold time.Duration) preset {
@@ -44,6 +46,26 @@ var presets = func() map[string]preset {
 	out["Linear10PercentEvery1Minute"] = out["Linear10PercentEvery1Minutes"]
 	return out
 }()
+
+// parsePreset reads a preset's name: a CodeDeploy one also as AWS writes it in full, CodeDeployDefault.ECSCanary10Percent5Minutes. The
+// short name is what is kept.
+func parsePreset(s string) (string, error) {
+	name, full := strings.CutPrefix(s, "CodeDeployDefault.")
+	short := strings.TrimPrefix(strings.TrimPrefix(name, "ECS"), "Lambda")
+	_, known := presets[short]
+	aws := strings.HasPrefix(short, "Canary") || strings.HasPrefix(short, "Linear") || short == "AllAtOnce"
+	switch {
+	case known && (aws || short == s):
+		return short, nil
+	case name == "OneAtATime" || name == "HalfAtATime":
+		return "", errors.New("replaces hosts in batches (EC2), and a proxy has no hosts to replace: it moves traffic; " +
+			"name a canary or linear one, like Canary10Percent5Minutes")
+	case full:
+		return "", errors.New("is no name that CodeDeploy has for Lambda or ECS" + suggestion(short, presetNames()))
+	default:
+		return oneOf(presetNames())(s)
+	}
+}
 
 func presetNames() []string {
 	names := []string{"fast", "slow", "soak", "AllAtOnce"}

@@ -127,7 +127,7 @@ func (q *quick) split(o QuickOptions, r *Route) {
 	}
 	if o.Rollout != "" {
 		q.needsCanary("--rollout", o.Canary)
-		name := read(q, "--rollout", o.Rollout, oneOf(presetNames()))
+		name := read(q, "--rollout", o.Rollout, parsePreset)
 		p := presets[name]
 		plan := defaultRollout()
 		plan.Preset, plan.Steps, plan.Bake, plan.BakeStable = name, p.steps(), p.bake, p.bakeStable

@@ -42,6 +42,10 @@ type Rollout struct {
 	Rollback Rollback
 	// Salt is "attempt" for a new draw of users per attempt, "route" for the same users first. Default "attempt".
 	Salt string
+	// Webhooks that are asked, in this order, or told. Default: none.
+	Webhooks []Webhook
+	// Alerts go to people. Default: none.
+	Alerts []Alert
 }
 
 // Step is one weight of a rollout.
@@ -64,6 +68,8 @@ type Stop struct {
 	Expires time.Duration
 	// OnExpire is what happens then. Default and so far only "pause".
 	OnExpire string
+	// Webhook opens the gate as a person does, who still can; nil is none. Default nil.
+	Webhook *GateWebhook
 	// Pause is how long a pause lasts.
 	Pause time.Duration
 }

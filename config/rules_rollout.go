@@ -13,6 +13,7 @@ func (d *decoder) rolloutRules(r *Route, path string) {
 	}
 	d.stepRules(r.Rollout, at)
 	d.stopRules(r.Rollout, at)
+	d.webhookRules(r.Rollout, at)
 	first := map[string]int{}
 	for i, c := range r.Rollout.Analysis.Checks {
 		check := fmt.Sprintf("%s.analysis.checks[%d]", at, i)

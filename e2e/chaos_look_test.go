@@ -128,12 +128,13 @@ func (l *chaosLoad) get() (string, error) {
 		return "", err
 	}
 	defer func() { _ = answer.Body.Close() }()
-	if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+	page, err := io.ReadAll(answer.Body)
+	if err != nil {
 		return "", err
 	}
 	by := answer.Header.Get(testkit.ServedBy)
 	if by == "" {
-		return "", fmt.Errorf("status %d by the proxy itself", answer.StatusCode)
+		return "", fmt.Errorf("by the proxy itself: %s", page)
 	}
 	return by, nil
 }

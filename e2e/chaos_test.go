@@ -48,7 +48,8 @@ type chaos struct {
 	proxy          *testkit.Proxy
 	stable, canary *testkit.Origin
 	load           *chaosLoad
-	version        int
+	versions       map[string]int // of the backends, as the file says
+	newest         int
 	steps          string
 	done           map[string]int // what was done how often
 }
@@ -59,7 +60,7 @@ func startChaos(t *testing.T) *chaos {
 		seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("again with -chaos-seed=%d", seed)
-	c := &chaos{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 2)), version: 2, steps: "[10%, 30%, 60%]", done: map[string]int{}}
+	c := &chaos{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 2)), versions: map[string]int{"stable": 1, "canary": 2}, newest: 2, steps: "[10%, 30%, 60%]", done: map[string]int{}}
 	c.stable, c.canary = pair(t)
 	c.proxy = testkit.Start(t, c.config())
 	c.load = startChaosLoad(c.proxy.Web, rate(300))
@@ -70,7 +71,7 @@ func (c *chaos) config() string {
 	return fmt.Sprintf(`routes:
   - name: shop
     backends:
-      stable: {endpoints: [%q], version: "1"}
+      stable: {endpoints: [%q], version: "%d"}
       canary: {endpoints: [%q], version: "%d"}
     rollout:
       steps: %s
@@ -78,7 +79,7 @@ func (c *chaos) config() string {
       minRequests: 20
       bake: 2s
       analysis: {checks: [{metric: error-rate, max: 5%%}]}
-`, c.stable.URL, c.canary.URL, c.version, c.steps)
+`, c.stable.URL, c.versions["stable"], c.canary.URL, c.versions["canary"], c.steps)
 }
 
 func (c *chaos) counts() string {
@@ -94,7 +95,7 @@ func (c *chaos) act() {
 	case 0, 1:
 		c.kill()
 	case 2, 3, 4:
-		verbs := []string{"pause", "resume", "promote", "promote", "abort", "retry", "retry", "start"}
+		verbs := []string{"pause", "resume", "promote", "promote", "abort", "retry", "retry", "start", "undo"}
 		verb := verbs[c.random.IntN(len(verbs))]
 		if p := c.proxy.Rollout(c.t, "shop").Phase; p == rollout.Failed || p == rollout.Aborted {
 			verb = "retry"
@@ -188,8 +189,10 @@ func (c *chaos) reload() {
 		"[10%, 30%, 60%]", "[{gate: first}, 20%, {gate: second}, 50%]", "[10%, {gate: qa, expires: 4s}, 40%]", "[{gate: qa}, 15%, {pause: 1s}, 60%]", "[5%, 10%, 15%, 60%]",
 	}
 	c.steps = plans[c.random.IntN(len(plans))]
-	if s := c.proxy.Rollout(c.t, "shop"); s.Canary.Backend == "canary" && s.Phase != rollout.Succeeded {
-		c.version++
+	// After a promotion the other backend is free: what is in service keeps its version.
+	if c.random.IntN(2) == 0 {
+		c.newest++
+		c.versions[c.proxy.Rollout(c.t, "shop").Canary.Backend] = c.newest
 	}
 	c.proxy.Write(c.t, c.config())
 	if code, body := c.proxy.Post(c.t, "/api/v1/reload", map[string]any{"actor": "chaos"}); code != 200 && code != 409 && code != 422 {

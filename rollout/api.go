@@ -91,6 +91,8 @@ type Rollout struct {
 	BakeStable Weight
 	// Stops between the weights, in the order in which they are passed.
 	Stops []Stop
+	// Hooks are the webhooks that are asked, in the order in which they are.
+	Hooks []Hook `json:",omitempty"`
 	// Decision is Auto, Manual or Hybrid; "" is Auto.
 	Decision string
 	// OnInsufficient is OnWait, OnPause, OnPromote or OnRollback; "" is OnWait.
@@ -220,6 +222,8 @@ type Status struct {
 	// Gate is what approve has to name now; "" where nothing waits for an approval. ExpiresIn is how long the gate goes on waiting.
 	Gate      string   `json:"gate,omitempty"`
 	ExpiresIn Duration `json:"expiresIn,omitempty"`
+	// Webhook is the one that is waited for.
+	Webhook string `json:"webhook,omitempty"`
 	// Waived are the checks that a person left out of this attempt.
 	Waived       []string  `json:"waived,omitempty"`
 	Checks       []Verdict `json:"checks"`

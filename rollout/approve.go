@@ -100,6 +100,7 @@ func (m *machine) instead() string {
 func (m *machine) opened(d Decision, lead string) {
 	r := m.plan.Rollout
 	i, stop, more := m.nextStop(r)
+	hook, hooked := m.nextHook(r)
 	switch {
 	case m.Phase == Paused:
 		m.end(d, lead+"; it goes on when the pause is over.")
@@ -108,6 +109,9 @@ func (m *machine) opened(d Decision, lead string) {
 		m.end(d, fmt.Sprintf("%s; now %s.", lead, stop.inWords()))
 	case m.unbegun() && !m.in.CanaryUp:
 		m.end(d, fmt.Sprintf("%s; it waits for a healthy endpoint of %s.", lead, m.Canary.Backend))
+	case (m.unbegun() || m.over(r)) && hooked:
+		m.await(hook)
+		m.end(d, fmt.Sprintf("%s; now waiting for webhook %s.", lead, hook.Name))
 	case m.unbegun() || m.over(r):
 		m.enter(m.Step+1, d, func() string { return fmt.Sprintf("%s: on to %s.", lead, m.shown()) })
 	default:

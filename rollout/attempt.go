@@ -42,6 +42,7 @@ func (m *machine) start(action, actor, comment, version string) {
 		m.Approvals = []Approval{{Gate: PersonGate, Actor: actor, At: m.in.Now}}
 	}
 	i, stop, ok := m.nextStop(m.plan.Rollout)
+	hook, hooked := m.nextHook(m.plan.Rollout)
 	switch {
 	case ok:
 		d.Reason = stop.kind()
@@ -50,6 +51,10 @@ func (m *machine) start(action, actor, comment, version string) {
 	case !m.in.CanaryUp:
 		d.Reason = "health"
 		m.end(d, fmt.Sprintf("Started %s on %s: it waits for a healthy endpoint before its first traffic.", version, m.Canary.Backend))
+	case hooked:
+		d.Reason = ReasonWebhook
+		m.await(hook)
+		m.end(d, fmt.Sprintf("Started %s on %s: before its first traffic, waiting for webhook %s.", version, m.Canary.Backend, hook.Name))
 	default:
 		m.enter(1, d, m.started)
 	}

@@ -82,14 +82,16 @@ type view struct {
 	status  Status
 	routing Routing
 	state   State
+	plan    Plan
 }
 
-// request enters the loop; one of its first three fields is set.
+// request enters the loop; one of its fields before reply is set.
 type request struct {
 	command *Command
 	plan    *Plan
 	// delivered events by id.
 	delivered []string
+	hook      *Answer // of a webhook
 	reply     chan reply
 }
 

@@ -121,7 +121,7 @@ func (c *Controller) serve(r request) {
 		c.deliver(r)
 		return
 	}
-	in.Command = r.command
+	in.Command, in.Answer = r.command, r.hook
 	s, decisions, err := Next(&c.plan, c.numbered(), &in)
 	if err != nil {
 		c.answer(r, err)
@@ -225,7 +225,7 @@ func (c *Controller) record(decisions []Decision) {
 }
 
 func (c *Controller) publish() {
-	v := &view{status: StatusOf(&c.plan, &c.state), routing: c.routing, state: c.state}
+	v := &view{status: StatusOf(&c.plan, &c.state), routing: c.routing, state: c.state, plan: c.plan}
 	v.status.AAEvidenceMax = c.watch.control.most()
 	if err := c.writer.err; err != nil {
 		v.status.StateError, v.status.StateHeld = err.Error(), c.writer.held

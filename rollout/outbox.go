@@ -35,6 +35,19 @@ func (c *Controller) Delivered(ctx context.Context, ids ...string) error {
 	return err
 }
 
+// Questions are what webhooks are asked now.
+func (c *Controller) Questions() []Question {
+	v := c.view.Load()
+	return Questions(&v.plan, &v.state)
+}
+
+// Answer brings what a webhook said into the loop. What it leads to is in force when it returns, and everyone who has subscribed is nudged.
+func (c *Controller) Answer(ctx context.Context, a Answer) error {
+	_, err := c.ask(ctx, request{hook: &a})
+	c.nudge()
+	return err
+}
+
 // deliver is Delivered's part in the loop. The state that is being written holds the events too, so it is waited for.
 func (c *Controller) deliver(r request) {
 	if c.writer.pending != nil {

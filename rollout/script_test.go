@@ -142,6 +142,8 @@ func (w *world) do(verb string, args []string) error {
 		return w.setTraffic(args)
 	case "command":
 		return w.command(args)
+	case "answer":
+		return w.answer(args)
 	case "late": // time goes by and nobody looks
 		d, err := time.ParseDuration(args[0])
 		w.now, w.wall, w.pendingElapsed = w.now.Add(d), w.wall.Add(d), w.pendingElapsed+d
@@ -464,6 +466,10 @@ func (w *world) change(p *Plan, key, value string) (err error) {
 		r.Rules.Sticky = value == "true"
 	case "abortOn":
 		r.AbortOn = nil
+	case "hooks":
+		r.Hooks = hooksOf(value)
+	case "rollbackAuto":
+		r.AutoRollback = value == "true"
 	case "receivers":
 		p.Receivers = value == "true"
 	case "bake":

@@ -38,8 +38,8 @@ func (m *machine) started() string {
 	return fmt.Sprintf("Started %s on %s at %s: %s.", m.Canary.Version, m.Canary.Backend, m.shown(), m.needs())
 }
 
-func (m *machine) begun() string {
-	return fmt.Sprintf("Advanced to %s: %s is healthy; %s.", m.shown(), m.Canary.Backend, m.needs())
+func (m *machine) begun(why string) string {
+	return fmt.Sprintf("Advanced to %s: %s; %s.", m.shown(), why, m.needs())
 }
 
 // needs is what the present step asks for.

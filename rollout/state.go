@@ -74,6 +74,9 @@ type State struct {
 	// Approvals of gates since the last change of weight, Waivers are the checks that a person left out of this attempt.
 	Approvals []Approval `json:"approvals,omitempty"`
 	Waivers   []string   `json:"waivers,omitempty"`
+	// Hook is the webhook that is waited for; Answers were given at this weight.
+	Hook    string   `json:"hook,omitempty"`
+	Answers []Answer `json:"answers,omitempty"`
 	// Asked is the failing check that a person is asked about.
 	Asked string `json:"asked,omitempty"`
 	// Unproven says that this step goes on without evidence, as a person or the plan said so. Warned says that its lack was told of.

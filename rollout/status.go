@@ -21,6 +21,9 @@ func StatusOf(p *Plan, s *State) Status {
 		return out
 	}
 	out.WaitingFor, out.Gate, out.Waived = s.waitingFor(r), s.awaiting(r), s.Waivers
+	if out.WaitingFor == ReasonWebhook {
+		out.Webhook = s.Hook
+	}
 	stop, standing := s.standing(r)
 	if standing && s.Phase == Waiting && stop.Expires > 0 {
 		out.ExpiresIn = Duration(max(0, stop.Expires-time.Duration(s.Waited)).Round(time.Millisecond))
@@ -53,6 +56,8 @@ func (s *State) waitingFor(r *Rollout) string {
 		return "hold"
 	case standing:
 		return stop.kind()
+	case s.Hook != "":
+		return ReasonWebhook
 	case s.unbegun():
 		return "health"
 	default:

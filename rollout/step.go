@@ -25,8 +25,9 @@ type Input struct {
 	Written bool
 	// Hold forbids bolder weights: one is being written, or could not be.
 	Hold bool
-	// Command of a person; nil is a tick.
+	// Command of a person, or the answer of a webhook; both nil is a tick.
 	Command *Command
+	Answer  *Answer
 }
 
 // Actors of decisions that no person made.
@@ -50,7 +51,11 @@ func Next(p *Plan, s State, in *Input) (State, []Decision, error) {
 		}
 		return m.State, m.decisions, nil
 	}
-	if p.Rollout != nil {
+	switch {
+	case p.Rollout == nil:
+	case in.Answer != nil:
+		m.answered(p.Rollout, in.Answer)
+	default:
 		m.tick(p.Rollout)
 	}
 	return m.State, m.decisions, nil

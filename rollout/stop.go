@@ -95,6 +95,12 @@ func (m *machine) onward(r *Rollout) {
 	if m.AtStop && !m.stopOver(r) {
 		return
 	}
+	if m.unbegun() && !m.in.CanaryUp {
+		m.Hook = "" // what is asked about a canary needs one
+	}
+	if m.Hook != "" && !m.hookOver(r) {
+		return
+	}
 	if !m.unbegun() {
 		if m.in.Report == nil {
 			return
@@ -108,8 +114,13 @@ func (m *machine) onward(r *Rollout) {
 	case ok:
 		m.halt(r, i, stop)
 	case !m.in.CanaryUp:
+	case m.heldByHook(r):
 	case m.unbegun():
-		m.enter(1, m.begin("advance", actorAnalysis, "health"), m.begun)
+		reason, why := "health", m.Canary.Backend+" is healthy"
+		if len(m.Answers) > 0 {
+			reason, why = ReasonWebhook, "the webhooks agree"
+		}
+		m.enter(1, m.begin("advance", actorAnalysis, reason), func() string { return m.begun(why) })
 	default:
 		m.advance(r)
 	}
@@ -155,6 +166,7 @@ func (m *machine) halt(r *Rollout, i int, stop Stop) {
 
 // stand puts the attempt before a stop. A pause after a step goes on like the step, everything else waits.
 func (m *machine) stand(i int, stop Stop) {
+	m.Hook = ""
 	m.AtStop, m.Passed, m.Waited = true, i, 0
 	if stop.Gate != "" || m.unbegun() {
 		m.goTo(Waiting)
@@ -209,4 +221,7 @@ func (s Stop) inWords() string {
 }
 
 // leaveStops forgets where between two weights the attempt was, with the approvals that were given there.
-func (m *machine) leaveStops() { m.AtStop, m.Passed, m.Waited, m.Approvals = false, 0, 0, nil }
+func (m *machine) leaveStops() {
+	m.AtStop, m.Passed, m.Waited, m.Approvals = false, 0, 0, nil
+	m.leaveHooks()
+}
