@@ -15,10 +15,7 @@ func (x *exchange) preflight(c *router.CORS) (answered, again bool) {
 	if c.Allows(origin) {
 		x.end = append(appendOrigin(x.end, c, origin), c.Preflight...)
 	}
-	x.extra = x.end
-	again = x.own(204, "")
-	x.extra = nil
-	return true, again
+	return true, x.ownWith(204, "", x.end)
 }
 
 // allow notes what the answer says to the page's browser; the backend's own word on it goes.

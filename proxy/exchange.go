@@ -58,8 +58,8 @@ type exchange struct {
 	headLength int
 	// end is the end of a chunked answer, where it has trailers.
 	end []byte
-	// target is memory for a rewritten one; extra are fields of an answer of ours.
-	target, extra []byte
+	// target is memory for a rewritten one.
+	target []byte
 	cors          []byte // of the answer, where the route says who may use it
 	// begun says that a byte of the answer has gone to the client: from then on it is completed or reset.
 	begun bool
@@ -81,7 +81,7 @@ func newExchange(c *client) *exchange {
 	x.client, x.front = c, c.listener.front.Load()
 	x.call, x.begun, x.parting, x.route, x.id, x.cookie = false, false, false, nil, x.id[:0], x.cookie[:0]
 	x.toHEAD, x.method, x.arrival, x.users = false, 0, metrics.Arrival{}, nil
-	x.endpoint, x.extra = nil, nil
+	x.endpoint = nil
 	x.scanned, x.refused, x.choice = false, nil, selector.Choice{Backend: unchosen}
 	x.up.reset()
 	x.request.reset()
@@ -280,18 +280,16 @@ func (x *exchange) malformed(err error) bool {
 }
 
 // own answers the request without a backend's answer.
-func (x *exchange) own(status int, reason string) bool {
-	keep := !x.head.close && x.request.over(&x.head) && !x.client.server.retiring.Load()
-	p := page{status: status, reason: reason, requestID: x.id, persistence: x.persistence(keep), head: x.toHEAD, json: x.head.json, extra: x.extra}
-	return x.say(&p, keep)
-}
+func (x *exchange) own(status int, reason string) bool { return x.ownWith(status, reason, nil) }
 
-// say gives a page to the client.
-func (x *exchange) say(p *page, keep bool) bool {
+// ownWith is own with more fields: whole lines.
+func (x *exchange) ownWith(status int, reason string, extra []byte) bool {
+	keep := !x.head.close && x.request.over(&x.head) && !x.client.server.retiring.Load()
+	p := page{status: status, reason: reason, requestID: x.id, persistence: x.persistence(keep), head: x.toHEAD, json: x.head.json, extra: extra}
 	x.out = p.append(x.out[:0])
 	x.begun = true
 	err := x.give(x.out)
-	x.done(p.status)
+	x.done(status)
 	if !keep && err == nil {
 		x.parting = true
 	}

@@ -16,7 +16,6 @@ type page struct {
 	head        bool   // the answer to a HEAD: no body
 	extra       []byte // whole field lines, or nil
 	json        bool   // the client asks for JSON: RFC 9457 instead of text
-	location    []byte // of a redirect; nil is none
 }
 
 // append writes the page. No cache may keep it: what went wrong for one client is not the answer for the next.
@@ -36,9 +35,6 @@ func (p *page) append(dst []byte) []byte {
 	dst = append(append(strconv.AppendInt(dst, int64(len(body)), 10), "\r\n"...), p.persistence...)
 	if len(p.requestID) > 0 {
 		dst = append(append(append(dst, "X-Request-Id: "...), p.requestID...), "\r\n"...)
-	}
-	if p.location != nil {
-		dst = append(append(append(dst, "Location: "...), p.location...), "\r\n"...)
 	}
 	dst = append(append(dst, p.extra...), "\r\n"...)
 	if p.head {

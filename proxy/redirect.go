@@ -36,12 +36,10 @@ func (x *exchange) toTLS(r *Redirect) bool {
 	if i := bytes.LastIndexByte(host, ':'); i > bytes.LastIndexByte(host, ']') {
 		host, port = host[:i], string(host[i+1:])
 	}
-	to := append([]byte("https://"), host...)
+	to := append(append(x.end[:0], "Location: https://"...), host...)
 	if port == r.Port && port != "" && r.TLSPort != "" && r.TLSPort != "443" {
 		to = append(append(to, ':'), r.TLSPort...)
 	}
-	keep := !x.head.close && x.request.over(&x.head) && !x.client.server.retiring.Load()
-	p := page{status: 308, reason: "this is served over https", requestID: x.id, persistence: x.persistence(keep), head: x.toHEAD, json: x.head.json}
-	p.location = x.head.appendTarget(to)
-	return x.say(&p, keep)
+	x.end = append(x.head.appendTarget(to), "\r\n"...)
+	return x.ownWith(308, "this is served over https", x.end)
 }

@@ -101,8 +101,5 @@ func (x *exchange) redirect(r *router.Redirect) bool {
 		to = append(append(to, '?'), query...)
 	}
 	x.end = append(to, "\r\n"...)
-	x.extra = x.end
-	again := x.own(r.Status, "it is elsewhere")
-	x.extra = nil
-	return again
+	return x.ownWith(r.Status, "it is elsewhere", x.end)
 }
