@@ -78,3 +78,17 @@ func Tail(s string) string {
 
 // ID is the process's id.
 func (c *Process) ID() int { return c.cmd.Process.Pid }
+
+// TwoAddresses are of loopback, and free: a child is told where to listen before it starts.
+func TwoAddresses() (a, b string, err error) {
+	var at [2]string
+	for i := range at {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", "", fmt.Errorf("find a free port: %w", err)
+		}
+		defer func() { _ = l.Close() }()
+		at[i] = l.Addr().String()
+	}
+	return at[0], at[1], nil
+}

@@ -67,6 +67,13 @@ func (c *pairCount) add(q *Request) {
 	}
 }
 
+func (c *pairCount) join(o *pairCount) {
+	for side := range c.n {
+		c.n[side] += o.n[side]
+		c.bad[side] += o.bad[side]
+	}
+}
+
 // since sums and forgets what ended up to now and after from.
 func (w *windowed) since(from, now int64) (sum pairCount) {
 	for at, c := range w.ends {
@@ -74,10 +81,7 @@ func (w *windowed) since(from, now int64) (sum pairCount) {
 			continue
 		}
 		if at > from {
-			for side := range sum.n {
-				sum.n[side] += c.n[side]
-				sum.bad[side] += c.bad[side]
-			}
+			sum.join(c)
 		}
 		delete(w.ends, at)
 	}

@@ -46,10 +46,7 @@ func (p *msprtPolicy) Observe(now int64, step int, requests []Request) Action {
 		return Hold
 	}
 	c := p.counts.since(now-ticksSecond, now)
-	for side := range c.n {
-		p.sum.n[side] += c.n[side]
-		p.sum.bad[side] += c.bad[side]
-	}
+	p.sum.join(&c)
 	switch {
 	case normalMixture(&p.sum) >= -math.Log(sequentialAlpha):
 		return Rollback

@@ -100,10 +100,7 @@ func (p *peekingPolicy) Observe(now int64, step int, requests []Request) Action 
 		return Hold
 	}
 	c := p.counts.since(now-ticksSecond, now)
-	for side := range c.n {
-		p.sum.n[side] += c.n[side]
-		p.sum.bad[side] += c.bad[side]
-	}
+	p.sum.join(&c)
 	n := p.sum.n[0] + p.sum.n[1]
 	q := rate(p.sum.bad[0]+p.sum.bad[1], n)
 	if q > 0 && q < 1 && p.sum.n[0] > 0 && p.sum.n[1] > 0 {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"time"
@@ -99,7 +98,7 @@ type measuring struct {
 
 func (m *measuring) backends(ctx context.Context) error {
 	var err error
-	if m.stable, m.canary, err = twoAddresses(); err != nil {
+	if m.stable, m.canary, err = child.TwoAddresses(); err != nil {
 		return err
 	}
 	if m.served, err = child.Start(m.restCores, m.dir, m.Self, "bench", "backends", m.stable, m.canary); err != nil {
@@ -118,7 +117,7 @@ func (m *measuring) round(ctx context.Context, p *peer) (Round, error) {
 	if p.program != "" {
 		at := place{dir: m.dir, stable: m.stable, canary: m.canary, threads: m.threads}
 		var err error
-		if at.listen, at.admin, err = twoAddresses(); err != nil {
+		if at.listen, at.admin, err = child.TwoAddresses(); err != nil {
 			return Round{}, err
 		}
 		argv, err := p.command(at)
@@ -165,18 +164,4 @@ func (m *measuring) send(ctx context.Context, to *child.Process, address string)
 	one.CPU = float64((after.cpu - before.cpu).Microseconds()) / float64(one.Report.Requests+one.Report.WarmUp)
 	one.CanaryPct = 100 * float64(one.Report.By["2"]) / float64(max(1, one.Report.By["1"]+one.Report.By["2"]))
 	return one, nil
-}
-
-// twoAddresses are of loopback, and free.
-func twoAddresses() (a, b string, err error) {
-	var at [2]string
-	for i := range at {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return "", "", fmt.Errorf("find a free port: %w", err)
-		}
-		defer func() { _ = l.Close() }()
-		at[i] = l.Addr().String()
-	}
-	return at[0], at[1], nil
 }

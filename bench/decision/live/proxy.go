@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -86,7 +85,7 @@ type proxy struct {
 func startProxy(ctx context.Context, binary, dir, plan, stable, canary string) (*proxy, error) {
 	p := &proxy{client: http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}}
 	var err error
-	if p.web, p.admin, err = twoAddresses(); err != nil {
+	if p.web, p.admin, err = child.TwoAddresses(); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, "sluice.yaml")
@@ -140,18 +139,4 @@ func (p *proxy) call(ctx context.Context, method, path string, body, into any) e
 		return fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, child.Tail(why.String()))
 	}
 	return json.NewDecoder(answer.Body).Decode(into)
-}
-
-// twoAddresses are of loopback, and free.
-func twoAddresses() (a, b string, err error) {
-	var at [2]string
-	for i := range at {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return "", "", fmt.Errorf("find a free port: %w", err)
-		}
-		defer func() { _ = l.Close() }()
-		at[i] = l.Addr().String()
-	}
-	return at[0], at[1], nil
 }
