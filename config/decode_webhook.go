@@ -59,18 +59,7 @@ func (d *decoder) alert(v value, a *Alert) {
 
 // secret is one for a value that no message may show.
 func secret(d *decoder, to *string, parse func(string) (string, error)) func(value) {
-	return func(v value) {
-		text, ok := d.scalar(v)
-		if !ok {
-			return
-		}
-		x, err := parse(text)
-		if err != nil {
-			d.errorf(v.path, "the URL %v", err)
-			return
-		}
-		*to = x
-	}
+	return called(d, to, parse, func(value, string) string { return "the URL" })
 }
 
 // parseCallURL reads an address that is called. Its errors don't quote it: what is in it may be a secret.

@@ -14,6 +14,11 @@ import (
 
 // one reads a value that a parser understands; its error goes on after the quoted text.
 func one[T any](d *decoder, to *T, parse func(string) (T, error)) func(value) {
+	return called(d, to, parse, func(v value, text string) string { return quoteSource(v.node.Value, text) })
+}
+
+// called is one whose error calls the value what name says.
+func called[T any](d *decoder, to *T, parse func(string) (T, error), name func(v value, text string) string) func(value) {
 	return func(v value) {
 		text, ok := d.scalar(v)
 		if !ok {
@@ -21,7 +26,7 @@ func one[T any](d *decoder, to *T, parse func(string) (T, error)) func(value) {
 		}
 		x, err := parse(text)
 		if err != nil {
-			d.errorf(v.path, "%s %v", quoteSource(v.node.Value, text), err)
+			d.errorf(v.path, "%s %v", name(v, text), err)
 			return
 		}
 		*to = x
