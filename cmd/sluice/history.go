@@ -59,11 +59,7 @@ func (f reportFormat) Set(s string) error {
 const markdown format = "markdown"
 
 func (r *remote) history(ctx context.Context, args []string, limit int) error {
-	api, err := r.client()
-	if err != nil {
-		return err
-	}
-	route, err := routeOf(ctx, api, args, isDivided)
+	api, route, err := r.ask(ctx, args, isDivided)
 	if err != nil {
 		return err
 	}

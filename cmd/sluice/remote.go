@@ -54,6 +54,16 @@ func (c console) actor() string {
 	return "cli"
 }
 
+// ask is the proxy's API, and the route that args name or the only one that fits.
+func (r *remote) ask(ctx context.Context, args []string, fits func(admin.RouteObject) bool) (*client.Client, string, error) {
+	api, err := r.client()
+	if err != nil {
+		return nil, "", err
+	}
+	route, err := routeOf(ctx, api, args, fits)
+	return api, route, err
+}
+
 // routeOf is the route that args name, or the only one that fits.
 func routeOf(ctx context.Context, api *client.Client, args []string, fits func(admin.RouteObject) bool) (string, error) {
 	if len(args) > 0 {

@@ -108,11 +108,7 @@ func approveFlags(cmd *cobra.Command, body *rollout.Command) {
 }
 
 func (r *remote) do(ctx context.Context, args []string, body rollout.Command) error {
-	api, err := r.client()
-	if err != nil {
-		return err
-	}
-	route, err := routeOf(ctx, api, args, hasRollout)
+	api, route, err := r.ask(ctx, args, hasRollout)
 	if err != nil {
 		return err
 	}

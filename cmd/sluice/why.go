@@ -27,11 +27,7 @@ func newWhy(c console) *cobra.Command {
 }
 
 func (r *remote) why(ctx context.Context, args []string) error {
-	api, err := r.client()
-	if err != nil {
-		return err
-	}
-	route, err := routeOf(ctx, api, args, isDivided)
+	api, route, err := r.ask(ctx, args, isDivided)
 	if err != nil {
 		return err
 	}
