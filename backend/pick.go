@@ -23,9 +23,6 @@ type Ask struct {
 	Except *Endpoint
 }
 
-// Pick is Choose for a request of which nothing is known.
-func (b *Backend) Pick(draw uint64) *Endpoint { return b.Choose(Ask{Draw: draw, Key: draw}) }
-
 // Choose chooses a healthy endpoint; nil when there is none. It takes no lock and allocates nothing.
 func (b *Backend) Choose(a Ask) *Endpoint {
 	all := b.live.Load().here

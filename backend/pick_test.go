@@ -125,3 +125,6 @@ func TestAnEndpointThatIsBackWarmsUp(t *testing.T) {
 		t.Errorf("warm it gets %.3f of the requests, want half", got)
 	}
 }
+
+// Pick is Choose for a request of which nothing is known.
+func (b *Backend) Pick(draw uint64) *Endpoint { return b.Choose(Ask{Draw: draw, Key: draw}) }
