@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"syscall"
 	"testing"
 
 	"sluice/internal/testkit"
@@ -39,36 +38,13 @@ func TestABackendThatIsSilentIsA502WithinItsConnectTimeout(t *testing.T) {
 	p := testkit.Start(t, fmt.Sprintf(`routes:
   - name: shop
     backends: {stable: {endpoints: [%q], timeouts: {connect: 200ms}}}
-`, "http://"+silent(t)))
+`, "http://"+testkit.Silent(t)))
 	if a := testkit.Ask(t, p.Web, "GET", "/"); a.Status != 502 {
 		t.Errorf("a backend that does not accept gives %d, want 502", a.Status)
 	}
 	if got := testkit.Sum(p.Metrics(t), "sluice_upstream_errors_total", `backend="stable"`); got != 1 {
 		t.Errorf("sluice_upstream_errors_total = %v, want 1", got)
 	}
-}
-
-// silent is an address that answers no connection request: a listener whose queue is full.
-func silent(t *testing.T) string {
-	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = syscall.Close(fd) })
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
-	name, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)
-	testkit.FillQueue(t, address)
-	return address
 }
 
 func TestTheFallbackAnswersForABackendThatIsUnavailable(t *testing.T) {

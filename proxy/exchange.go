@@ -60,7 +60,7 @@ type exchange struct {
 	end []byte
 	// target is memory for a rewritten one.
 	target []byte
-	cors          []byte // of the answer, where the route says who may use it
+	cors   []byte // of the answer, where the route says who may use it
 	// begun says that a byte of the answer has gone to the client: from then on it is completed or reset.
 	begun bool
 	// parting says that the connection ends, and the client may still be sending.

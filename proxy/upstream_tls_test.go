@@ -4,15 +4,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"sluice/backend"
+	"sluice/internal/testkit"
 	"sluice/metrics"
 )
 
@@ -70,28 +69,7 @@ func TestABackendWithAnUnknownCertificateIsUnreachable(t *testing.T) {
 
 func TestTheRoutesTimeoutBoundsConnecting(t *testing.T) {
 	t.Parallel()
-	// A listener that accepts nothing, with a queue that is full: connecting hangs.
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = syscall.Close(fd) })
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
-	at, _ := syscall.Getsockname(fd)
-	address := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: at.(*syscall.SockaddrInet4).Port}).String()
-	for range 8 {
-		c, err := net.DialTimeout("tcp", address, 100*time.Millisecond)
-		if err != nil {
-			break
-		}
-		t.Cleanup(func() { _ = c.Close() })
-	}
-	b := newBench(t, benchOptions{connect: time.Hour, timeout: 100 * time.Millisecond}, "http://"+address)
+	b := newBench(t, benchOptions{connect: time.Hour, timeout: 100 * time.Millisecond}, "http://"+testkit.Silent(t))
 	if got := b.talk(getOnce); !strings.HasPrefix(got, "HTTP/1.1 504 ") {
 		t.Errorf("answer %q, want a 504 when the route's timeout is over", got)
 	}

@@ -1,7 +1,9 @@
 package testkit
 
 import (
+	"fmt"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -33,4 +35,27 @@ func FillQueue(t testing.TB, address string) {
 		t.Cleanup(func() { _ = c.Close() })
 	}
 	t.Fatalf("%s takes 16 connections and is not full", address)
+}
+
+// Silent is an address that answers no connection request: a listener whose queue is full.
+func Silent(t testing.TB) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)
+	FillQueue(t, address)
+	return address
 }
