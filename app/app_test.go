@@ -158,6 +158,18 @@ func TestABrokenOrImpossibleReloadChangesNothing(t *testing.T) {
 	}
 }
 
+// A controller puts what its state says in force when it begins, which the table has already.
+func TestARoutingThatIsInForceMakesNoNewTable(t *testing.T) {
+	t.Parallel()
+	r := start(t, fmt.Sprintf(pair, origin(t, "one"), origin(t, "two"), 100, 0))
+	routing, ok := r.applier.routing("shop")
+	before := r.live.Load()
+	r.applier.apply(routing)
+	if !ok || r.live.Load() != before {
+		t.Errorf("generation %d became %d", before.Generation, r.live.Load().Generation)
+	}
+}
+
 func TestARouteThatComesBackBeginsAnew(t *testing.T) {
 	t.Parallel()
 	stable, canary := origin(t, "one"), origin(t, "two")

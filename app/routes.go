@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"reflect"
 	"sync"
 	"sync/atomic"
 
@@ -31,11 +32,11 @@ func newApplier(live *router.Live, log *zap.Logger) *applier {
 	return &applier{live: live, log: log, routings: map[string]rollout.Routing{}}
 }
 
-// apply puts a routing in force, unless a newer one of its route is already. It returns when the next request sees it.
+// apply puts a routing in force, unless it is already, or a newer one of its route. It returns when the next request sees it.
 func (a *applier) apply(r rollout.Routing) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if old, ok := a.routings[r.Route]; ok && old.Seq > r.Seq {
+	if old, ok := a.routings[r.Route]; ok && (old.Seq > r.Seq || reflect.DeepEqual(old, r)) {
 		return
 	}
 	a.routings[r.Route] = r
