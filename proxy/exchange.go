@@ -106,7 +106,7 @@ func (x *exchange) run() bool {
 	if to := x.front.ToTLS; to != nil && to.applies(x) {
 		return x.toTLS(to)
 	}
-	if x.route = x.table.Match(&x.view); x.route == nil {
+	if x.match(); x.route == nil {
 		return x.own(404, "no route takes this request")
 	}
 	if r := x.route.Redirect; r != nil {
@@ -127,6 +127,13 @@ func (x *exchange) run() bool {
 		}
 	}
 	return x.carry()
+}
+
+// match finds the route: the listener's own, or the table's.
+func (x *exchange) match() {
+	if x.route = x.front.First; x.route == nil || !x.route.Takes(&x.view) {
+		x.route = x.table.Match(&x.view)
+	}
 }
 
 // arrivedWhole says whether nothing more has to be read for the request: its head and its body are there, or it is malformed. One that

@@ -157,8 +157,8 @@ func (t *Table) WithSplits(splits map[string]selector.Split) *Table {
 	return &next
 }
 
-// takes says whether the route matches the request.
-func (r *Route) takes(v request.View) bool {
+// Takes says whether the route matches the request.
+func (r *Route) Takes(v request.View) bool {
 	if len(r.Match) == 0 {
 		return true
 	}
