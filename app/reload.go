@@ -108,6 +108,9 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := a.openFlagDoor(cfg); err != nil {
+		return 0, err
+	}
 	sockets, err := a.listeners.open(cfg, a.openClients)
 	if err != nil {
 		return 0, err
@@ -143,7 +146,7 @@ func (a *App) switchSockets(cfg *config.Config, next listeners, secured secured)
 	secured.adopt(a.secured)
 	a.secured = secured
 	a.certificates.secured.Store(&secured)
-	next.configure(cfg, secured)
+	next.configure(cfg, secured, a.door.entrance())
 	fresh := listeners{}
 	for address, l := range next {
 		if a.listeners[address] == nil {

@@ -29,6 +29,8 @@ type Config struct {
 	DebugHeaders bool
 	// Routes are tried in this order; the first that matches takes the request. Default: none, every request is a 404.
 	Routes []Route
+	// Flags are feature flags that applications ask for over OFREP, in the file's order. Default: none.
+	Flags []Flag
 	// Log is what the process writes about itself and its requests.
 	Log Log
 	// Source is the text that all this was read from; for Quick, a text that means the same.
@@ -48,6 +50,8 @@ type Listener struct {
 	TLS *ListenerTLS
 	// RedirectToTLS answers 308 to https, on a plain listener. Default false.
 	RedirectToTLS bool
+	// OFREP answers feature flags here too, under /ofrep/v1/, before any route. Default false.
+	OFREP bool
 	// ProxyProtocol says who passes connections on. Default: nobody.
 	ProxyProtocol ProxyProtocol
 	// TrustedProxies are the peers whose X-Forwarded-* is kept; everyone else's is replaced. Default: none.

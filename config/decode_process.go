@@ -18,6 +18,7 @@ func (d *decoder) config(v value, c *Config) {
 		"shutdownTimeout": one(d, &c.ShutdownTimeout, positive(parseDuration)),
 		"debugHeaders":    one(d, &c.DebugHeaders, parseBool),
 		"routes":          listOf(d, &c.Routes, defaultRoute, d.route),
+		"flags":           func(v value) { d.flags(v, &c.Flags) },
 		"log":             into(&c.Log, d.log),
 	})
 	if c.State.Dir == "" && !d.has("state.dir") {
@@ -39,6 +40,7 @@ func (d *decoder) listener(v value, l *Listener) {
 		"protocols":      some(d, &l.Protocols, oneOf([]string{"http1", "h2", "h2c"})),
 		"tls":            maybe(&l.TLS, ListenerTLS{MinVersion: "1.2"}, d.listenerTLS),
 		"redirectToTLS":  one(d, &l.RedirectToTLS, parseBool),
+		"ofrep":          one(d, &l.OFREP, parseBool),
 		"proxyProtocol":  into(&l.ProxyProtocol, d.proxyProtocol),
 		"trustedProxies": list(d, &l.TrustedProxies, parsePrefix),
 		"limits":         into(&l.Limits, d.limits),

@@ -15,7 +15,7 @@ const module = "sluice/"
 
 var (
 	dataPlane    = []string{"request", "router", "selector", "identity", "backend", "metrics", "sock", "listener", "proxy"}
-	controlPlane = []string{"config", "analysis", "rollout", "store", "fleet", "provider", "notify", "admin", "importer", "app"}
+	controlPlane = []string{"config", "analysis", "rollout", "store", "fleet", "provider", "notify", "flags", "admin", "importer", "app"}
 )
 
 // pkg is what `go list -json` prints of one package.
