@@ -45,6 +45,8 @@ func (d *decoder) flags(v value, to *[]Flag) {
 
 func (d *decoder) variants(v value, to *[]Variant) {
 	first := ""
+	d.record.free(v.path)
+	d.record.any(inside(v.path, "*"))
 	for _, p := range d.pairs(v) {
 		raw, kind, ok := d.flagValue(p.value)
 		switch {

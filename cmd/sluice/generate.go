@@ -7,19 +7,21 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/config"
 	"sluice/deploy"
 )
 
 func newGenerate(c console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate",
-		Short: "Print files that ship: dashboard, alerts, systemd, completion, man",
+		Short: "Print files that ship: schema, dashboard, alerts, systemd, completion, man",
 		Args: func(_ *cobra.Command, args []string) error {
-			return fmt.Errorf("generate needs one of dashboard, alerts, systemd, completion, man, not %q", strings.Join(args, " "))
+			return fmt.Errorf("generate needs one of schema, dashboard, alerts, systemd, completion, man, not %q", strings.Join(args, " "))
 		},
 		RunE: func(*cobra.Command, []string) error { return nil }, // Args refuses all
 	}
-	cmd.AddCommand(newShipped(c, "dashboard", "Print a Grafana dashboard", "grafana-sluice.json", deploy.Dashboard),
+	cmd.AddCommand(newShipped(c, "schema", "Print the JSON Schema of the configuration, for editors", "sluice.schema.json", config.Schema),
+		newShipped(c, "dashboard", "Print a Grafana dashboard", "grafana-sluice.json", deploy.Dashboard),
 		newShipped(c, "alerts", "Print Prometheus rules: alerts and what they are made of", "/etc/prometheus/sluice.rules.yaml", deploy.Rules),
 		newUnits(c), newCompletion(c), newMan(c))
 	return cmd
