@@ -41,6 +41,8 @@ type Config struct {
 	AllowedHosts []string
 	// JournalErrors counts the writes of the journal that failed; nil is none.
 	JournalErrors func() uint64
+	// AccessLogDropped counts the lines of the access log that were lost; nil is none.
+	AccessLogDropped func() uint64
 	// Pending counts the decisions that somebody is still to be told of; nil is none.
 	Pending func() int
 	// Log takes what people should see; nil is none.

@@ -77,6 +77,7 @@ type App struct {
 	followed atomic.Pointer[map[string]*follower]
 
 	certificates certificates
+	requestLogs
 
 	ready   atomic.Bool
 	leaving atomic.Bool // commands are for who comes after
@@ -178,6 +179,7 @@ func (a *App) close() {
 	a.secured = nil
 	a.keyring.adopt(keyring{})
 	a.door.close()
+	a.adoptRequestLog(nil)
 	for _, b := range a.backends.running {
 		stopAll([]*runningBackend{b})
 	}
@@ -204,7 +206,7 @@ func (a *App) newAdmin(cfg *config.Config, l net.Listener) (*admin.Server, error
 	}
 	return admin.New(admin.Config{
 		Listener: l, Proxy: a, Process: &a.process, Unrouted: a.noRoute, Build: a.Build, Tokens: tokens,
-		AllowedHosts: cfg.Admin.AllowedHosts, Flags: featureFlags{a}, JournalErrors: a.journal.WriteErrors, Pending: a.pending, Log: a.Log,
+		AllowedHosts: cfg.Admin.AllowedHosts, Flags: featureFlags{a}, AccessLogDropped: a.AccessLogDropped, JournalErrors: a.journal.WriteErrors, Pending: a.pending, Log: a.Log,
 	})
 }
 

@@ -120,6 +120,12 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 		sockets.closeExcept(a.listeners)
 		return 0, err
 	}
+	requests, err := a.planRequestLog(cfg)
+	if err != nil {
+		sockets.closeExcept(a.listeners)
+		return 0, err
+	}
+	t.Access = requests.records()
 	a.keyring.adopt(signed)
 	unused := a.backends.adopt(next)
 	parts, err := a.control(cfg, &t)
@@ -131,6 +137,7 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 		sockets.closeExcept(a.listeners)
 		return 0, err
 	}
+	a.adoptRequestLog(requests)
 	a.before.Store(a.config.Swap(cfg))
 	a.retire(parts)
 	for name, p := range parts {

@@ -163,6 +163,16 @@ type Source struct {
 type Log struct {
 	// Level is the least that is written: debug, info, warn or error. Default "info".
 	Level string
-	// Access is the format of the access log. Default and so far only "off".
-	Access string
+	// Access is a line for each request.
+	Access AccessLog
+}
+
+// AccessLog is a line for each request that was answered.
+type AccessLog struct {
+	// Format is "json", "combined" (Apache's and nginx's), "ecs" (Elastic Common Schema) or "off". Default "off".
+	Format string
+	// Path is a file, relative to the configuration's folder, or "stdout" or "stderr". Default "stdout".
+	Path string
+	// Success and Errors are the shares that are written of the answers below 500, and of the others. Default 100%, 100%.
+	Success, Errors Percent
 }

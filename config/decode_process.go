@@ -151,13 +151,20 @@ func (d *decoder) log(v value, l *Log) {
 }
 
 // access is a format, or a map with one.
-func (d *decoder) access(v value, format *string) {
-	read := one(d, format, oneOf([]string{"off"}, "json", "combined", "ecs"))
-	if v.node.Kind == yaml.MappingNode {
-		d.object(v, keys{"format": read})
+func (d *decoder) access(v value, a *AccessLog) {
+	format := one(d, &a.Format, oneOf([]string{"json", "combined", "ecs", "off"}))
+	if v.node.Kind != yaml.MappingNode {
+		format(v)
 		return
 	}
-	read(v)
+	d.object(v, keys{
+		"format": format,
+		"path":   one(d, &a.Path, parseText),
+		"sample": func(v value) {
+			d.object(v, keys{"success": one(d, &a.Success, parsePercent), "errors": one(d, &a.Errors, parsePercent)})
+		},
+	})
+	d.required(v, "format", "like format: json")
 }
 
 // exactlyOne adds an error unless just one of the keys is there.

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/access"
 	"sluice/backend"
 	"sluice/identity"
 	"sluice/metrics"
@@ -111,6 +112,8 @@ type Table struct {
 	Identity *identity.Reader
 	// DebugHeaders adds Sluice-Backend and Sluice-Reason to answers.
 	DebugHeaders bool
+	// Access takes notes of every request; nil is off.
+	Access *access.Log
 
 	index *index
 }
