@@ -28,12 +28,13 @@ race: needs
 
 # What the tests run against and nobody here wrote: a backend, clients, an attacker. Installed where we may, named where we may not.
 needs:
-	@missing=; for n in nginx:nginx-light curl:curl slowhttptest:slowhttptest varnishtest:varnish h2load:nghttp2-client chromium:chromium promtool:prometheus; do \
+	@missing=; for n in nginx:nginx-light curl:curl slowhttptest:slowhttptest varnishtest:varnish h2load:nghttp2-client chromium:chromium promtool:prometheus systemd-analyze:systemd node:nodejs npm:npm; do \
 	  command -v $${n%%:*} >/dev/null || test -x /usr/sbin/$${n%%:*} || missing="$$missing $${n##*:}"; done; \
 	test -z "$$missing" || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
 	  else echo "some tests need$$missing (Debian packages); without them they are skipped, and fail under CI=true"; fi; }
+	@test -d tools/ofrep/node_modules || (cd tools/ofrep && npm ci --silent --ignore-scripts --no-audit --no-fund) || echo "some tests need the packages of tools/ofrep, which could not be installed"
 	@cd tools/peers && $(GO) build -o ../../$(BIN)/peers/ tool || echo "some tests need the programs of tools/peers, which could not be built"
 
 # Every fuzz target for a while each: make fuzz FUZZTIME=10m. What a target finds is kept in its package's testdata/fuzz.

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
+	"sluice/admin/ofrep"
 	"sluice/admin/ui"
 )
 
@@ -43,6 +44,8 @@ func (s *Server) endpoints() []endpoint {
 		{method: "GET", path: "/api/v1/config", serve: http.HandlerFunc(s.config)},
 		{method: "GET", path: "/api/v1/events", serve: http.HandlerFunc(s.events)},
 		{method: "POST", path: "/api/v1/explain", serve: answer(s.explain)},
+		{method: "POST", path: ofrep.OnePath, serve: ofrep.One(s.flags)},
+		{method: "POST", path: ofrep.AllPath, serve: ofrep.All(s.flags)},
 		{method: "POST", path: "/api/v1/reload", changes: true, serve: answer(s.reload)},
 	}
 	for _, verb := range verbs {

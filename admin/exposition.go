@@ -22,6 +22,7 @@ type collector struct {
 	journal  *journal
 
 	writeErrors func() uint64 // of the journal's file; nil is none
+	dropped     func() uint64 // lines of the access log; nil is none
 	pending     func() int    // decisions in outboxes; nil is none
 }
 
@@ -32,7 +33,7 @@ func newRegistry(c Config) *prometheus.Registry {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&collector{
 			families: newFamilies(), proxy: c.Proxy, process: c.Process, unrouted: c.Unrouted, build: c.Build,
-			journal: newJournal(time.Now()), writeErrors: c.JournalErrors, pending: c.Pending,
+			journal: newJournal(time.Now()), writeErrors: c.JournalErrors, dropped: c.AccessLogDropped, pending: c.Pending,
 		},
 	)
 	return r
@@ -68,6 +69,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	out.counter(c.keyFetches, taken, "success")
 	out.counter(c.keyFetches, failed, "failure")
 	out.counter(c.panics, c.process.Panics())
+	if c.dropped != nil {
+		out.counter(c.accessDropped, c.dropped())
+	}
 	if c.writeErrors != nil {
 		out.counter(c.journalErrors, c.writeErrors())
 	}

@@ -4,15 +4,15 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // families are the metrics' names, helps and labels. Label values come from the configuration and from fixed lists only.
 type families struct {
-	requests, duration, inFlight, endpointUp, weight, traffic *prometheus.Desc
-	dnsFailures                                               *prometheus.Desc
-	selections, retries, upstreamErrors, clientErrors         *prometheus.Desc
-	phase, step, info, paused, waiting, transitions, rollouts *prometheus.Desc
-	verdict, value, limit, lasted, evidence, needed, aa       *prometheus.Desc
-	samples, bad                                              *prometheus.Desc
-	reloads, lastReload, build, panics, journalErrors         *prometheus.Desc
-	tlsReloads, certificate, keyFetches, outbox               *prometheus.Desc
-	all                                                       []*prometheus.Desc
+	requests, duration, inFlight, endpointUp, weight, traffic        *prometheus.Desc
+	dnsFailures                                                      *prometheus.Desc
+	selections, retries, upstreamErrors, clientErrors                *prometheus.Desc
+	phase, step, info, paused, waiting, transitions, rollouts        *prometheus.Desc
+	verdict, value, limit, lasted, evidence, needed, aa              *prometheus.Desc
+	samples, bad                                                     *prometheus.Desc
+	reloads, lastReload, build, panics, journalErrors, accessDropped *prometheus.Desc
+	tlsReloads, certificate, keyFetches, outbox                      *prometheus.Desc
+	all                                                              []*prometheus.Desc
 }
 
 func newFamilies() *families {
@@ -38,6 +38,7 @@ func newFamilies() *families {
 	f.clientErrors = add("client_errors_total", "What clients did wrong; it never counts against a backend.", "kind")
 	f.panics = add("request_panics_total", "Requests that met a bug of the proxy; they were answered with 502.")
 	f.journalErrors = add("journal_write_errors_total", "Writes of the journal that failed, and lines that were given up.")
+	f.accessDropped = add("access_log_dropped_total", "Lines of the access log that were to be written and were not: the queue was full, or the file can't be written.")
 	f.outbox = add("outbox_pending", "Decisions that some receiver of webhooks or alerts was not told of yet.")
 	f.phase = add("rollout_phase", "1 for the rollout's phase, 0 for the others.", "route", "phase")
 	f.step = add("rollout_step", "The attempt's step; the weights count from 1, 0 is before the first.", "route")

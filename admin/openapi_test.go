@@ -2,6 +2,8 @@ package admin_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -15,8 +17,11 @@ import (
 
 	"sluice/admin"
 	"sluice/admin/admintest"
+	"sluice/admin/ofrep"
+	"sluice/flags"
 	"sluice/metrics"
 	"sluice/rollout"
+	"sluice/selector"
 )
 
 // operations of the document by "METHOD /path".
@@ -47,16 +52,32 @@ func TestEveryPathServedIsDescribedAndEveryOneDescribedIsServed(t *testing.T) {
 func serverOf(t testing.TB, p *admintest.Proxy, tokens []admin.Token) *admin.Server {
 	t.Helper()
 	l := addressed{addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9900}}
-	s, err := admin.New(admin.Config{Listener: l, Proxy: p, Process: new(metrics.Process), Tokens: tokens})
+	s, err := admin.New(admin.Config{Listener: l, Proxy: p, Process: new(metrics.Process), Flags: flagsOf{}, Tokens: tokens})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
+// flagsOf are some feature flags, one of which stands in the way of itself.
+type flagsOf struct{}
+
+func (flagsOf) Keys() []string { return []string{"new-checkout", "broken"} }
+
+func (flagsOf) Evaluate(key string, _ *flags.Context) (flags.Evaluation, error) {
+	switch key {
+	case "new-checkout":
+		return flags.Evaluation{Variant: "canary", Value: json.RawMessage("true"), Reason: selector.Sticky}, nil
+	case "broken":
+		return flags.Evaluation{}, errors.New("the table is being replaced")
+	}
+	return flags.Evaluation{}, ofrep.ErrUnknown
+}
+
 // trouble is a way to ask, and a state to ask in, that some operations have a status of their own for.
 type trouble struct {
 	route, query, body string
+	flag               string
 	header             http.Header
 	tokens             []admin.Token
 	set                func(*admintest.Proxy, *admintest.Controller, *admin.Server)
@@ -76,7 +97,9 @@ func troubles() map[string]trouble {
 		"a reader's token":   {tokens: reader, header: http.Header{"Authorization": {"Bearer r"}}},
 		"a foreign host":     {header: http.Header{"Host": {"rebound.example"}}},
 		"garbage":            {query: "?limit=x&format=x&since=x", body: "{", header: http.Header{"Last-Event-Id": {"x"}}},
-		"no such route":      {route: "nosuch", body: `{}`},
+		"no such route":      {route: "nosuch", flag: "nosuch", body: `{}`},
+		"a broken flag":      {flag: "broken", body: `{}`},
+		"an answer known":    {header: http.Header{"If-None-Match": {"*"}}, body: `{}`},
 		"nothing replaced":   {query: "?before=true"},
 		"a body too long":    {body: strings.Repeat(" ", 65<<10) + "{}"},
 		"a wrong phase":      {set: failing(refused, refused)},
@@ -106,9 +129,14 @@ func (x trouble) send(t *testing.T, operation string) *httptest.ResponseRecorder
 	if strings.HasSuffix(path, "/explain") && body == `{}` {
 		body = `{"url": "/"}`
 	}
+	flag := x.flag
+	if flag == "" {
+		flag = "new-checkout"
+	}
+	path = strings.NewReplacer("{route}", route, "{key}", flag).Replace(path)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // a stream ends after its beginning
-	r := httptest.NewRequestWithContext(ctx, method, strings.Replace(path, "{route}", route, 1)+x.query, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(ctx, method, path+x.query, strings.NewReader(body))
 	r.Host = "localhost"
 	for name, values := range x.header {
 		r.Header[name] = values
@@ -134,6 +162,9 @@ func TestEveryStatusServedIsDescribedAndEveryOneDescribedIsServed(t *testing.T) 
 			if response == nil {
 				t.Errorf("%s answers %s to %s, which is not described: %s", name, status, what, w.Body)
 				continue
+			}
+			if w.Code == http.StatusNotModified {
+				continue // it has no content
 			}
 			kind, _, _ := strings.Cut(w.Header().Get("Content-Type"), ";")
 			content, ok := response["content"].(node)[kind].(node)
@@ -178,5 +209,5 @@ func answerSchema(t *testing.T, method, path string) any {
 
 func matches(pattern, path string) bool {
 	a, b := strings.Split(pattern, "/"), strings.Split(path, "/")
-	return slices.EqualFunc(a, b, func(p, s string) bool { return p == s || p == "{route}" })
+	return slices.EqualFunc(a, b, func(p, s string) bool { return p == s || p == "{route}" || p == "{key}" })
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"sluice/admin/ofrep"
 	"sluice/metrics"
 )
 
@@ -32,12 +33,16 @@ type Config struct {
 	// Unrouted counts the answers to requests that no route matched; nil is none.
 	Unrouted *metrics.Meter
 	Build    Build
+	// Flags are the feature flags; nil is none.
+	Flags ofrep.Flags
 	// Tokens of which callers have to show one; none asks for none, which only loopback and unix sockets allow.
 	Tokens []Token
 	// AllowedHosts are the names that a Host header may carry, the port aside; nil is localhost and 127.0.0.1. Unix sockets take any.
 	AllowedHosts []string
 	// JournalErrors counts the writes of the journal that failed; nil is none.
 	JournalErrors func() uint64
+	// AccessLogDropped counts the lines of the access log that were lost; nil is none.
+	AccessLogDropped func() uint64
 	// Pending counts the decisions that somebody is still to be told of; nil is none.
 	Pending func() int
 	// Log takes what people should see; nil is none.
@@ -49,6 +54,7 @@ type Server struct {
 	listener net.Listener
 	proxy    Proxy
 	build    Build
+	flags    ofrep.Flags
 	guard    *guard
 	feed     *feed
 	series   *series
@@ -65,7 +71,10 @@ func New(c Config) (*Server, error) {
 	if err := checkTokens(c.Tokens, c.Listener.Addr()); err != nil {
 		return nil, err
 	}
-	s := &Server{listener: c.Listener, proxy: c.Proxy, build: c.Build, guard: newGuard(c), feed: newFeed(c.Proxy), series: newSeries(c.Proxy), log: c.Log}
+	s := &Server{listener: c.Listener, proxy: c.Proxy, build: c.Build, flags: c.Flags, guard: newGuard(c), feed: newFeed(c.Proxy), series: newSeries(c.Proxy), log: c.Log}
+	if s.flags == nil {
+		s.flags = ofrep.None{}
+	}
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}

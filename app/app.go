@@ -64,6 +64,7 @@ type App struct {
 	listeners listeners
 	secured   secured
 	keyring   keyring
+	door      *flagDoor // nil until a listener answers feature flags
 	inherited inheritance
 	accepting sync.WaitGroup // the listeners' loops
 	running   bool           // Run has begun: new listeners are served at once
@@ -76,6 +77,7 @@ type App struct {
 	followed atomic.Pointer[map[string]*follower]
 
 	certificates certificates
+	requestLogs
 
 	ready   atomic.Bool
 	leaving atomic.Bool // commands are for who comes after
@@ -176,6 +178,8 @@ func (a *App) close() {
 	secured{}.adopt(a.secured)
 	a.secured = nil
 	a.keyring.adopt(keyring{})
+	a.door.close()
+	a.adoptRequestLog(nil)
 	for _, b := range a.backends.running {
 		stopAll([]*runningBackend{b})
 	}
@@ -202,7 +206,7 @@ func (a *App) newAdmin(cfg *config.Config, l net.Listener) (*admin.Server, error
 	}
 	return admin.New(admin.Config{
 		Listener: l, Proxy: a, Process: &a.process, Unrouted: a.noRoute, Build: a.Build, Tokens: tokens,
-		AllowedHosts: cfg.Admin.AllowedHosts, JournalErrors: a.journal.WriteErrors, Pending: a.pending, Log: a.Log,
+		AllowedHosts: cfg.Admin.AllowedHosts, Flags: featureFlags{a}, AccessLogDropped: a.AccessLogDropped, JournalErrors: a.journal.WriteErrors, Pending: a.pending, Log: a.Log,
 	})
 }
 

@@ -49,7 +49,7 @@ func address(t *testing.T) string {
 }
 
 func (r *running) set(body string) {
-	text := fmt.Sprintf("version: 1\nlisteners: [{name: web, address: %q}]\nadmin: {address: \"unix:%s/admin.sock\"}\nstate: {dir: %q}\n%s", r.listen, r.dir, r.dir, body)
+	text := fmt.Sprintf("version: 1\nlisteners: [{name: web, address: %q, ofrep: true}]\nadmin: {address: \"unix:%s/admin.sock\"}\nstate: {dir: %q}\n%s", r.listen, r.dir, r.dir, body)
 	r.text.Store(&text)
 }
 

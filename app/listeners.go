@@ -11,6 +11,7 @@ import (
 
 	"sluice/config"
 	"sluice/proxy"
+	"sluice/router"
 )
 
 // errTaken says that another process has an address.
@@ -106,10 +107,14 @@ func (ls listeners) closeExcept(others listeners) {
 	}
 }
 
-func (ls listeners) configure(cfg *config.Config, secured secured) {
+// configure puts the settings in force; door is the route to the feature flags, for listeners that answer them.
+func (ls listeners) configure(cfg *config.Config, secured secured, door *router.Route) {
 	for i := range cfg.Listeners {
 		c := &cfg.Listeners[i]
 		f := front(c)
+		if c.OFREP {
+			f.First = door
+		}
 		if s := secured[c.Address]; s != nil {
 			f.TLS = s.TLS
 		}

@@ -108,6 +108,9 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := a.openFlagDoor(cfg); err != nil {
+		return 0, err
+	}
 	sockets, err := a.listeners.open(cfg, a.openClients)
 	if err != nil {
 		return 0, err
@@ -117,6 +120,12 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 		sockets.closeExcept(a.listeners)
 		return 0, err
 	}
+	requests, err := a.planRequestLog(cfg)
+	if err != nil {
+		sockets.closeExcept(a.listeners)
+		return 0, err
+	}
+	t.Access = requests.records()
 	a.keyring.adopt(signed)
 	unused := a.backends.adopt(next)
 	parts, err := a.control(cfg, &t)
@@ -128,6 +137,7 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 		sockets.closeExcept(a.listeners)
 		return 0, err
 	}
+	a.adoptRequestLog(requests)
 	a.before.Store(a.config.Swap(cfg))
 	a.retire(parts)
 	for name, p := range parts {
@@ -143,7 +153,7 @@ func (a *App) switchSockets(cfg *config.Config, next listeners, secured secured)
 	secured.adopt(a.secured)
 	a.secured = secured
 	a.certificates.secured.Store(&secured)
-	next.configure(cfg, secured)
+	next.configure(cfg, secured, a.door.entrance())
 	fresh := listeners{}
 	for address, l := range next {
 		if a.listeners[address] == nil {

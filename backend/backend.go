@@ -5,6 +5,7 @@
 package backend
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -45,6 +46,8 @@ type Config struct {
 	Outlier        *Outlier      // nil: failures of requests exclude no endpoint
 	SlowStart      time.Duration // how long an endpoint that is back gets less than its share
 	Sweeper        *sock.Sweeper // watches the connections
+	// Dial opens connections in place of TCP's, for a backend in this process; nil is TCP.
+	Dial func(context.Context) (net.Conn, error)
 
 	// Resolver looks names up; nil is the system's. ResolveEvery is how often; 0 is 5 s.
 	Resolver     *net.Resolver
@@ -132,7 +135,7 @@ func (b *Backend) newEndpoint(url, host, address string) *Endpoint {
 	}
 	c := &b.config
 	e.pool.maxIdle, e.pool.maxOpen, e.pool.ttl, e.pool.sweeper = c.MaxIdle, int64(c.MaxOpen), c.IdleTimeout, c.Sweeper
-	e.pool.dial.Timeout = c.ConnectTimeout
+	e.pool.dial.Timeout, e.pool.within = c.ConnectTimeout, c.Dial
 	if scheme, _, _ := strings.Cut(url, "://"); scheme != "http" {
 		e.speak(scheme, hostname(host), c.TLS)
 	}

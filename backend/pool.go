@@ -37,6 +37,7 @@ type pool struct {
 	maxOpen int64 // 0: no limit
 	ttl     time.Duration
 	dial    net.Dialer
+	within  func(context.Context) (net.Conn, error) // dials in place of dial; nil is TCP
 	sweeper *sock.Sweeper
 	open    atomic.Int64 // connections there are, idle and busy
 
@@ -78,7 +79,7 @@ func (e *Endpoint) dial(ctx context.Context, upgrade bool) (*Conn, error) {
 		}
 		return c, err
 	}
-	nc, err := p.dial.DialContext(ctx, "tcp", e.address)
+	nc, err := p.connect(ctx, e.address)
 	if err != nil {
 		p.open.Add(-1)
 		return nil, err
@@ -86,6 +87,13 @@ func (e *Endpoint) dial(ctx context.Context, upgrade bool) (*Conn, error) {
 	c := &Conn{Sock: p.sweeper.Add(nc), endpoint: e}
 	c.raw, c.below = rawOf(nc), rawOf(nc)
 	return c, nil
+}
+
+func (p *pool) connect(ctx context.Context, address string) (net.Conn, error) {
+	if p.within != nil {
+		return p.within(ctx)
+	}
+	return p.dial.DialContext(ctx, "tcp", address)
 }
 
 // rawOf is the descriptor of a connection, where it has one.

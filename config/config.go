@@ -29,6 +29,8 @@ type Config struct {
 	DebugHeaders bool
 	// Routes are tried in this order; the first that matches takes the request. Default: none, every request is a 404.
 	Routes []Route
+	// Flags are feature flags that applications ask for over OFREP, in the file's order. Default: none.
+	Flags []Flag
 	// Log is what the process writes about itself and its requests.
 	Log Log
 	// Source is the text that all this was read from; for Quick, a text that means the same.
@@ -48,6 +50,8 @@ type Listener struct {
 	TLS *ListenerTLS
 	// RedirectToTLS answers 308 to https, on a plain listener. Default false.
 	RedirectToTLS bool
+	// OFREP answers feature flags here too, under /ofrep/v1/, before any route. Default false.
+	OFREP bool
 	// ProxyProtocol says who passes connections on. Default: nobody.
 	ProxyProtocol ProxyProtocol
 	// TrustedProxies are the peers whose X-Forwarded-* is kept; everyone else's is replaced. Default: none.
@@ -159,6 +163,16 @@ type Source struct {
 type Log struct {
 	// Level is the least that is written: debug, info, warn or error. Default "info".
 	Level string
-	// Access is the format of the access log. Default and so far only "off".
-	Access string
+	// Access is a line for each request.
+	Access AccessLog
+}
+
+// AccessLog is a line for each request that was answered.
+type AccessLog struct {
+	// Format is "json", "combined" (Apache's and nginx's), "ecs" (Elastic Common Schema) or "off". Default "off".
+	Format string
+	// Path is a file, relative to the configuration's folder, or "stdout" or "stderr". Default "stdout".
+	Path string
+	// Success and Errors are the shares that are written of the answers below 500, and of the others. Default 100%, 100%.
+	Success, Errors Percent
 }

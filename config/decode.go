@@ -23,6 +23,8 @@ type decoder struct {
 	errors map[string]bool
 	// aliased counts values reached through aliases, nested is how many aliases the walk is in.
 	aliased, nested int
+	// record is told what is asked for; nil is nobody.
+	record *recorder
 }
 
 type place struct{ line, column int }
@@ -88,6 +90,7 @@ func (d *decoder) placeOf(path string) place {
 
 // object reads a map by its table of keys.
 func (d *decoder) object(v value, table keys) {
+	d.record.object(v.path, slices.Sorted(maps.Keys(table)))
 	for _, p := range d.pairs(v) {
 		if read, ok := table[p.name]; ok {
 			read(p.value)
@@ -102,6 +105,7 @@ func (d *decoder) each(v value, read func(i int, entry value)) {
 	if !d.kind(v, yaml.SequenceNode) {
 		return
 	}
+	d.record.list(v.path)
 	for i, n := range v.node.Content {
 		path := fmt.Sprintf("%s[%d]", v.path, i)
 		d.places[path] = placeAt(n)
@@ -121,6 +125,7 @@ func (d *decoder) pairs(v value) []pair {
 	if !d.kind(v, yaml.MappingNode) {
 		return nil
 	}
+	d.record.free(v.path)
 	var own, merged []pair
 	lines := map[string]int{}
 	for i := 0; i+1 < len(v.node.Content); i += 2 {

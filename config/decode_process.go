@@ -18,6 +18,7 @@ func (d *decoder) config(v value, c *Config) {
 		"shutdownTimeout": one(d, &c.ShutdownTimeout, positive(parseDuration)),
 		"debugHeaders":    one(d, &c.DebugHeaders, parseBool),
 		"routes":          listOf(d, &c.Routes, defaultRoute, d.route),
+		"flags":           func(v value) { d.flags(v, &c.Flags) },
 		"log":             into(&c.Log, d.log),
 	})
 	if c.State.Dir == "" && !d.has("state.dir") {
@@ -39,6 +40,7 @@ func (d *decoder) listener(v value, l *Listener) {
 		"protocols":      some(d, &l.Protocols, oneOf([]string{"http1", "h2", "h2c"})),
 		"tls":            maybe(&l.TLS, ListenerTLS{MinVersion: "1.2"}, d.listenerTLS),
 		"redirectToTLS":  one(d, &l.RedirectToTLS, parseBool),
+		"ofrep":          one(d, &l.OFREP, parseBool),
 		"proxyProtocol":  into(&l.ProxyProtocol, d.proxyProtocol),
 		"trustedProxies": list(d, &l.TrustedProxies, parsePrefix),
 		"limits":         into(&l.Limits, d.limits),
@@ -149,13 +151,20 @@ func (d *decoder) log(v value, l *Log) {
 }
 
 // access is a format, or a map with one.
-func (d *decoder) access(v value, format *string) {
-	read := one(d, format, oneOf([]string{"off"}, "json", "combined", "ecs"))
-	if v.node.Kind == yaml.MappingNode {
-		d.object(v, keys{"format": read})
+func (d *decoder) access(v value, a *AccessLog) {
+	format := one(d, &a.Format, oneOf([]string{"json", "combined", "ecs", "off"}))
+	if v.node.Kind != yaml.MappingNode {
+		format(v)
 		return
 	}
-	read(v)
+	d.object(v, keys{
+		"format": format,
+		"path":   one(d, &a.Path, parseText),
+		"sample": func(v value) {
+			d.object(v, keys{"success": one(d, &a.Success, parsePercent), "errors": one(d, &a.Errors, parsePercent)})
+		},
+	})
+	d.required(v, "format", "like format: json")
 }
 
 // exactlyOne adds an error unless just one of the keys is there.

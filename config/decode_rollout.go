@@ -139,6 +139,7 @@ func parseInterval(s string) (time.Duration, error) {
 
 func (d *decoder) abortOn(v value, to **AbortOn) {
 	if v.node.Kind == yaml.ScalarNode && v.node.Value == "off" {
+		d.record.scalar(v.path, "string", []string{"off"})
 		*to = nil
 		return
 	}

@@ -34,6 +34,7 @@ func (d *decoder) metadata(v value, to *map[string]string) {
 	*to = map[string]string{}
 	for _, p := range d.pairs(v) {
 		if text, ok := d.scalar(p.value); ok {
+			d.record.scalar(p.value.path, "string", nil)
 			(*to)[p.name] = text
 		}
 	}

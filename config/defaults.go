@@ -14,7 +14,7 @@ func defaultConfig() *Config {
 		Listeners:       []Listener{defaultListener()},
 		Admin:           Admin{Address: "127.0.0.1:9900", AllowedHosts: []string{"localhost", "127.0.0.1"}},
 		ShutdownTimeout: 30 * time.Second,
-		Log:             Log{Level: "info", Access: "off"},
+		Log:             Log{Level: "info", Access: AccessLog{Format: "off", Path: "stdout", Success: Full, Errors: Full}},
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 // readLists makes the paths of *File keys whole and reads the user lists.
 func (d *decoder) readLists(c *Config, folder string) {
 	join(&c.Admin.TokenFile, folder)
+	if p := &c.Log.Access.Path; *p != "stdout" && *p != "stderr" {
+		join(p, folder)
+	}
 	for i := range c.Admin.Tokens {
 		join(&c.Admin.Tokens[i].File, folder)
 	}

@@ -54,7 +54,7 @@ routes:
 		Admin:           Admin{Address: "127.0.0.1:9900", AllowedHosts: []string{"localhost", "127.0.0.1"}},
 		State:           State{Dir: "/home/sluice/.local/state/sluice"},
 		ShutdownTimeout: 30 * time.Second,
-		Log:             Log{Level: "info", Access: "off"},
+		Log:             Log{Level: "info", Access: AccessLog{Format: "off", Path: "stdout", Success: Full, Errors: Full}},
 		Routes: []Route{{
 			Name:     "a",
 			Backends: []Backend{backend("stable", "http://10.0.0.11:8080", "1.10"), backend("canary", "http://10.0.1.11:8080", "1.1")},

@@ -30,6 +30,7 @@ func (d *decoder) rules(c *Config) {
 		}
 		d.routeRules(c, r, path)
 	}
+	d.flagRules(c)
 }
 
 func (d *decoder) tokenRules(a *Admin) {

@@ -24,6 +24,9 @@ func called[T any](d *decoder, to *T, parse func(string) (T, error), name func(v
 		if !ok {
 			return
 		}
+		if d.record != nil {
+			d.record.scalar(v.path, fmt.Sprintf("%T", *to), wordsOf(parse))
+		}
 		x, err := parse(text)
 		if err != nil {
 			d.errorf(v.path, "%s %v", name(v, text), err)
@@ -119,6 +122,8 @@ func parseVersion(s string) (string, error) {
 func oneOf(words []string, notYet ...string) func(string) (string, error) {
 	return func(s string) (string, error) {
 		switch {
+		case s == whichWords:
+			return "", wordList(words)
 		case slices.Contains(words, s):
 			return s, nil
 		case slices.Contains(notYet, s):

@@ -38,6 +38,7 @@ func (d *decoder) warnings(c *Config) {
 		}
 	}
 	d.sharedCanaryWarnings(c)
+	d.flagWarnings(c)
 }
 
 func (d *decoder) trustWarning(id *Identity) {

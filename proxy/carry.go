@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/netip"
 
+	"sluice/access"
 	"sluice/backend"
 	"sluice/metrics"
 	"sluice/request"
@@ -166,10 +167,12 @@ func (x *exchange) fail(f *failure) bool {
 // clientFault ends a request whose body the client did not bring properly. The backend has nothing to do with it.
 func (x *exchange) clientFault() bool {
 	x.up.discard()
-	x.judge(metrics.Outcome{At: metrics.Now(), Void: true})
+	now := metrics.Now()
+	x.judge(metrics.Outcome{At: now, Void: true})
 	x.client.server.Process.ClientError(x.request.kind)
 	x.head.close = true
 	if x.begun {
+		x.logged(x.answer.status, now, access.ByClient)
 		x.client.reset()
 		return false
 	}

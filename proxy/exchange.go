@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"sluice/access"
 	"sluice/backend"
 	"sluice/metrics"
 	"sluice/router"
@@ -44,6 +45,9 @@ type exchange struct {
 	toHEAD bool
 	id     []byte // the request's X-Request-Id, or ours
 	cookie []byte // the Set-Cookie line, or empty
+	// noted is what the access log wants of it; nil where there is none. sent counts the bytes of the answer's body.
+	noted *access.Record
+	sent  int64
 
 	start    metrics.Instant
 	deadline metrics.Instant // of the whole request; 0 is none
@@ -81,7 +85,7 @@ func newExchange(c *client) *exchange {
 	x.client, x.front = c, c.listener.front.Load()
 	x.call, x.begun, x.parting, x.route, x.id, x.cookie = false, false, false, nil, x.id[:0], x.cookie[:0]
 	x.toHEAD, x.method, x.arrival, x.users = false, 0, metrics.Arrival{}, nil
-	x.endpoint = nil
+	x.endpoint, x.noted, x.sent = nil, nil, 0
 	x.scanned, x.refused, x.choice = false, nil, selector.Choice{Backend: unchosen}
 	x.up.reset()
 	x.request.reset()
@@ -106,7 +110,7 @@ func (x *exchange) run() bool {
 	if to := x.front.ToTLS; to != nil && to.applies(x) {
 		return x.toTLS(to)
 	}
-	if x.route = x.table.Match(&x.view); x.route == nil {
+	if x.match(); x.route == nil {
 		return x.own(404, "no route takes this request")
 	}
 	if r := x.route.Redirect; r != nil {
@@ -127,6 +131,13 @@ func (x *exchange) run() bool {
 		}
 	}
 	return x.carry()
+}
+
+// match finds the route: the listener's own, or the table's.
+func (x *exchange) match() {
+	if x.route = x.front.First; x.route == nil || !x.route.Takes(&x.view) {
+		x.route = x.table.Match(&x.view)
+	}
 }
 
 // arrivedWhole says whether nothing more has to be read for the request: its head and its body are there, or it is malformed. One that
@@ -196,6 +207,9 @@ func (x *exchange) begin() {
 	w.client, w.proto, w.identity, w.believed = c.peerText, c.proto, x.table.Identity, v.believed
 	x.nameRequest()
 	w.requestID = x.id
+	if x.table.Access != nil {
+		x.note()
+	}
 }
 
 // nameRequest keeps the request's id, or makes one.
@@ -289,6 +303,9 @@ func (x *exchange) ownWith(status int, reason string, extra []byte) bool {
 	x.out = p.append(x.out[:0])
 	x.begun = true
 	err := x.give(x.out)
+	if x.noted != nil {
+		x.sent = int64(len(x.out) - bytes.Index(x.out, []byte("\r\n\r\n")) - 4)
+	}
 	x.done(status)
 	if !keep && err == nil {
 		x.parting = true
@@ -336,6 +353,7 @@ func (x *exchange) done(status int) {
 	now := metrics.Now()
 	x.client.last = now
 	x.meter().Answer(x.method, status, now.Sub(x.start), x.client.shard)
+	x.logged(status, now, access.Whole)
 }
 
 // persistence is the Connection line of an answer.

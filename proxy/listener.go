@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/listener"
+	"sluice/router"
 )
 
 // Front is what the configuration says of a listener.
@@ -25,6 +26,8 @@ type Front struct {
 	ProxyFrom []netip.Prefix
 	// ToTLS sends clients to https; nil carries their requests.
 	ToTLS *Redirect
+	// First is a route that is tried before the table's; nil is none.
+	First *router.Route
 }
 
 // plain says that a connection is one of HTTP/1 from its first byte on.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"syscall"
 
+	"sluice/access"
 	"sluice/backend"
 	"sluice/metrics"
 	"sluice/sock"
@@ -56,6 +57,7 @@ func (x *exchange) pass(e *backend.Endpoint) bool {
 	x.judge(metrics.Outcome{At: now, Failed: x.failed(status)})
 	x.meter().Answer(x.method, status, now.Sub(x.start), x.client.shard)
 	x.client.last = now
+	x.logged(status, now, access.Whole)
 	x.giveBack(e, now, whole && !closing && len(x.up.in.unread()) == 0)
 	if !keep || !whole {
 		x.parting = true
@@ -91,6 +93,7 @@ func (x *exchange) relay(asChunks bool) error {
 		if err := x.write(x.piece(content, asChunks), x.tail(content, asChunks)); err != nil {
 			return errClient
 		}
+		x.sent += int64(content)
 		in.use(used)
 		if x.reply.done {
 			return nil
@@ -185,7 +188,9 @@ func (x *exchange) clientGone(status int) bool {
 		x.client.server.Process.ClientError(metrics.ClientAborted)
 	}
 	x.up.discard()
-	x.judge(metrics.Outcome{At: metrics.Now(), Failed: status >= 500, Void: status < 500})
+	now := metrics.Now()
+	x.judge(metrics.Outcome{At: now, Failed: status >= 500, Void: status < 500})
+	x.logged(status, now, access.ByClient)
 	if x.begun {
 		x.client.reset() // to one that is only slow, an end alone would look like the answer's
 	}
@@ -216,6 +221,7 @@ func (x *exchange) truncated(status int) bool {
 	}
 	x.judge(metrics.Outcome{At: now, Failed: true, Void: dismissed || x.request.broken || x.client.server.forced.Load()})
 	x.meter().Answer(x.method, status, now.Sub(x.start), x.client.shard)
+	x.logged(status, now, access.ByBackend)
 	x.client.reset()
 	return false
 }

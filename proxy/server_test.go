@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sluice/access"
 	"sluice/backend"
 	"sluice/identity"
 	"sluice/metrics"
@@ -444,6 +445,19 @@ func TestARequestAllocatesNothing(t *testing.T) {
 		if got >= 1 {
 			t.Errorf("%s: allocations per request = %v, want 0", name, got)
 		}
+	}
+	log := access.New(10000, 10000)
+	table := *b.live.Load()
+	table.Access = log
+	b.live.Store(router.New(table))
+	request := []byte("GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: x\r\n\r\n")
+	noted := func() {
+		_, _ = c.Write(request)
+		_, _ = c.Read(answer)
+		log.Free(<-log.Queue())
+	}
+	if got := testing.AllocsPerRun(500, noted); got >= 1 {
+		t.Errorf("with an access log: allocations per request = %v, want 0", got)
 	}
 	if n := keys.Firsts(metrics.StableSide).Totals().Requests; n == 0 {
 		t.Error("no user was counted: the table was not in the way")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync/atomic"
 
+	"sluice/access"
 	"sluice/backend"
 	"sluice/metrics"
 	"sluice/sock"
@@ -38,6 +39,7 @@ func (x *exchange) tunnel(e *backend.Endpoint) bool {
 	now := metrics.Now()
 	x.judge(metrics.Outcome{At: now})
 	x.meter().Answer(x.method, 101, now.Sub(x.start), x.client.shard)
+	x.logged(101, now, access.Whole)
 
 	t := tunnel{x: x}
 	sent := make(chan struct{})

@@ -135,7 +135,7 @@ func (s *search) try(list []int) {
 		if i >= s.best {
 			return
 		}
-		if s.routes[i].takes(s.view) {
+		if s.routes[i].Takes(s.view) {
 			s.best = i
 			return
 		}

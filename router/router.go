@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/access"
 	"sluice/backend"
 	"sluice/identity"
 	"sluice/metrics"
@@ -111,6 +112,8 @@ type Table struct {
 	Identity *identity.Reader
 	// DebugHeaders adds Sluice-Backend and Sluice-Reason to answers.
 	DebugHeaders bool
+	// Access takes notes of every request; nil is off.
+	Access *access.Log
 
 	index *index
 }
@@ -157,8 +160,8 @@ func (t *Table) WithSplits(splits map[string]selector.Split) *Table {
 	return &next
 }
 
-// takes says whether the route matches the request.
-func (r *Route) takes(v request.View) bool {
+// Takes says whether the route matches the request.
+func (r *Route) Takes(v request.View) bool {
 	if len(r.Match) == 0 {
 		return true
 	}

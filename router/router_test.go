@@ -70,7 +70,7 @@ func TestTheIndexChangesNoResult(t *testing.T) {
 			v := &requesttest.View{Hostname: []string{"a.test", "b.test", "c.a.test", "x.test", "d.c.a.test", "z"}[r.IntN(6)], Target: []string{"/a", "/a/", "/a/b", "/a//b", "/a/b/c", "/ab", "/b/c", "/d", "/", "*", "b", ""}[r.IntN(12)]}
 			var want *Route
 			for _, x := range routes {
-				if x.takes(v) {
+				if x.Takes(v) {
 					want = x
 					break
 				}

@@ -123,6 +123,9 @@ func (s *Split) mimics() uint32 {
 // Split is the split in force. Its list must not be written to.
 func (s *Selector) Split() Split { return s.split }
 
+// Sticky are the sources of the sticky key, in order. The list must not be written to.
+func (s *Selector) Sticky() []StickyBy { return s.fixed.sticky }
+
 // AsksUser says whether a choice depends on who the user is; else the zero User does.
 func (s *Selector) AsksUser() bool { return s.fixed.asks }
 

@@ -7,21 +7,23 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice/config"
 	"sluice/deploy"
 )
 
 func newGenerate(c console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "generate",
-		Short: "Print files that ship: dashboard, alerts, completion, man",
+		Short: "Print files that ship: schema, dashboard, alerts, systemd, completion, man",
 		Args: func(_ *cobra.Command, args []string) error {
-			return fmt.Errorf("generate needs one of dashboard, alerts, completion, man, not %q", strings.Join(args, " "))
+			return fmt.Errorf("generate needs one of schema, dashboard, alerts, systemd, completion, man, not %q", strings.Join(args, " "))
 		},
 		RunE: func(*cobra.Command, []string) error { return nil }, // Args refuses all
 	}
-	cmd.AddCommand(newShipped(c, "dashboard", "Print a Grafana dashboard", "grafana-sluice.json", deploy.Dashboard),
+	cmd.AddCommand(newShipped(c, "schema", "Print the JSON Schema of the configuration, for editors", "sluice.schema.json", config.Schema),
+		newShipped(c, "dashboard", "Print a Grafana dashboard", "grafana-sluice.json", deploy.Dashboard),
 		newShipped(c, "alerts", "Print Prometheus rules: alerts and what they are made of", "/etc/prometheus/sluice.rules.yaml", deploy.Rules),
-		newCompletion(c), newMan(c))
+		newUnits(c), newCompletion(c), newMan(c))
 	return cmd
 }
 
@@ -37,6 +39,22 @@ func newShipped(c console, name, short, where string, text []byte) *cobra.Comman
 			return err
 		},
 	}
+}
+
+func newUnits(c console) *cobra.Command {
+	var socket bool
+	cmd := newShipped(c, "systemd", "Print a unit that runs the proxy under systemd", "/etc/systemd/system/sluice.service", deploy.Service)
+	cmd.Example += "\n  sluice generate systemd --socket > /etc/systemd/system/sluice.socket"
+	cmd.Flags().BoolVar(&socket, "socket", false, "the unit of the socket, which keeps the port open over restarts")
+	print := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if !socket {
+			return print(cmd, args)
+		}
+		_, err := c.out.Write(deploy.Socket)
+		return err
+	}
+	return cmd
 }
 
 func newCompletion(c console) *cobra.Command {

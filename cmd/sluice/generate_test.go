@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/config"
 	"sluice/deploy"
 )
 
@@ -51,8 +52,8 @@ func TestEveryShellGetsItsCompletion(t *testing.T) {
 
 func TestWhatShipsIsPrintedAsItIs(t *testing.T) {
 	t.Parallel()
-	for name, want := range map[string][]byte{"dashboard": deploy.Dashboard, "alerts": deploy.Rules} {
-		if r := call(t, nil, "generate", name); r.code != 0 || r.out != string(want) || len(want) < 1000 {
+	for name, want := range map[string][]byte{"schema": config.Schema, "dashboard": deploy.Dashboard, "alerts": deploy.Rules, "systemd": deploy.Service, "systemd --socket": deploy.Socket} {
+		if r := call(t, nil, append([]string{"generate"}, strings.Fields(name)...)...); r.code != 0 || r.out != string(want) || len(want) < 300 {
 			t.Errorf("generate %s = %d, %d bytes, want %d", name, r.code, len(r.out), len(want))
 		}
 	}

@@ -131,8 +131,8 @@ func refuse(c console, file string, found config.Findings) error {
 	return withCode(exitConfig, "%s has %d errors; mend the file and try again", file, len(lines))
 }
 
-// supervise runs the proxy under the process's signals: TERM and INT drain, a second one forces, HUP reloads, USR2 writes the state of
-// every rollout to the log. USR1 is for log files, and there are none to reopen.
+// supervise runs the proxy under the process's signals: TERM and INT drain, a second one forces, HUP reloads, USR1 opens the
+// access log anew, USR2 writes the state of every rollout to the log.
 func supervise(ctx context.Context, a *app.App) error {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
@@ -151,6 +151,8 @@ func supervise(ctx context.Context, a *app.App) error {
 			switch s {
 			case syscall.SIGHUP:
 				_, _ = a.Reload(ctx) // logged and counted there
+			case syscall.SIGUSR1:
+				a.ReopenLogs()
 			case syscall.SIGUSR2:
 				dump(a)
 			case syscall.SIGTERM, syscall.SIGINT:

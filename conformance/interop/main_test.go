@@ -42,14 +42,20 @@ func before(t *testing.T, origin, limits string) *testkit.Proxy {
 // peer is the path of a program of tools/peers.
 func peer(t *testing.T, name string) string {
 	t.Helper()
-	path, err := filepath.Abs(filepath.Join("../../.bin/peers", name))
+	return installed(t, filepath.Join("../../.bin/peers", name))
+}
+
+// installed is the whole path of what `make needs` makes.
+func installed(t *testing.T, made string) string {
+	t.Helper()
+	path, err := filepath.Abs(made)
 	if err == nil {
 		_, err = os.Stat(path)
 	}
 	if err == nil {
 		return path
 	}
-	message := fmt.Sprintf("%s is missing: `make needs` builds it", path)
+	message := fmt.Sprintf("%s is missing: `make needs` makes it", path)
 	if os.Getenv("CI") == "true" {
 		t.Fatal(message)
 	}

@@ -14,8 +14,8 @@ import (
 const module = "sluice/"
 
 var (
-	dataPlane    = []string{"request", "router", "selector", "identity", "backend", "metrics", "sock", "listener", "proxy"}
-	controlPlane = []string{"config", "analysis", "rollout", "store", "fleet", "provider", "notify", "admin", "importer", "app"}
+	dataPlane    = []string{"request", "router", "selector", "identity", "backend", "metrics", "sock", "listener", "access", "proxy"}
+	controlPlane = []string{"config", "analysis", "rollout", "store", "fleet", "provider", "notify", "flags", "accesslog", "admin", "importer", "app"}
 )
 
 // pkg is what `go list -json` prints of one package.
