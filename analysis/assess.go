@@ -19,6 +19,7 @@ type Assessor struct {
 	stepBegan int64
 	requests  uint64
 	fault     string
+	age       time.Duration // at which the blocks of the last look were judged
 	report    Report
 }
 
@@ -27,6 +28,8 @@ type Now struct {
 	Step        int
 	Next        uint16 // the weight after the step, 0 where nothing is to be proven for it
 	MinRequests uint64
+	// Age at which the blocks were judged: what had not ended then has taken longer. It only shows.
+	Age time.Duration
 	// Lost blocks since the last look: nobody read them in time.
 	Lost int64
 }
@@ -87,6 +90,7 @@ func (r *Rules) use(i int) how {
 // for the windows, which hold what this Assessor has seen since the step began; it changes only s. The report is overwritten by the next.
 func (a *Assessor) Assess(s *State, blocks []Block, now Now) *Report {
 	a.fit(s)
+	a.age = now.Age
 	a.report.Faults, a.report.LastFault = int(now.Lost), ""
 	if now.Lost > 0 {
 		a.report.LastFault, a.fault = faultLost, faultLost

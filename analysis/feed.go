@@ -38,6 +38,7 @@ func (a *Assessor) test(s *State, i int, b *Block) {
 		if a.shows(b.Tick - b.length() + 1) {
 			w.pair.add(b.Drawn)
 			w.judged.add(b.Judged)
+			w.late.add(b.Late)
 			w.firsts += b.Firsts.Canary.N
 		}
 		pair, judged := b.Drawn, b.Judged
@@ -114,6 +115,7 @@ func (a *Assessor) users(t *Test, i int, u *metrics.Users) {
 type shown struct {
 	pair           Pair
 	judged         Tally
+	late           Late
 	firsts         uint64 // the canary's users of a sticky route, once an epoch
 	canary, stable metrics.Histogram
 	cached         cached
@@ -123,5 +125,6 @@ func (w *shown) latency(l *Latencies) {
 	w.canary.Add(&l.Judged.Good)
 	w.stable.Add(&l.Stable.Good)
 	w.judged.add(Tally{N: l.Judged.N(), Bad: l.Judged.Bad})
+	w.late.add(Late{Canary: l.Judged.Late, Stable: l.Stable.Late})
 	w.pair.add(Pair{Canary: Tally{N: l.Canary.N(), Bad: l.Canary.Bad}, Stable: Tally{N: l.Stable.N(), Bad: l.Stable.Bad}})
 }

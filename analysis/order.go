@@ -37,6 +37,8 @@ type Latencies struct {
 type Spread struct {
 	Good metrics.Histogram
 	Bad  uint64
+	// Late are those of Bad that had not ended. They only show.
+	Late uint64
 }
 
 // N is the number of requests.

@@ -152,7 +152,9 @@ func (w *watch) look(p *Plan, s *State, at metrics.Instant) *analysis.Report {
 		}
 	}
 	w.forget()
-	now := analysis.Now{Step: s.Step, Next: p.Rollout.next(s), MinRequests: p.Rollout.at(s).MinRequests, Lost: w.reader.Lost - w.lost}
+	now := analysis.Now{
+		Step: s.Step, Next: p.Rollout.next(s), MinRequests: p.Rollout.at(s).MinRequests, Age: time.Duration(e.Ripe), Lost: w.reader.Lost - w.lost,
+	}
 	w.lost = w.reader.Lost
 	return w.judge.Assess(&e.State, w.blocks, now)
 }

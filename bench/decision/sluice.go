@@ -100,7 +100,9 @@ func (p *sluicePolicy) Observe(now int64, step int, requests []Request) Action {
 	if p.keys != nil {
 		p.blocks[0].Users = &p.users
 	}
-	p.report = p.a.Assess(&p.s, p.blocks[:], analysis.Now{Step: step + 1, Next: next(step), MinRequests: 100})
+	p.report = p.a.Assess(&p.s, p.blocks[:], analysis.Now{
+		Step: step + 1, Next: next(step), MinRequests: 100, Age: time.Duration(p.age) * tick,
+	})
 	switch {
 	case p.report.Failed >= 0:
 		return Rollback
