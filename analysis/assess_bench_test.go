@@ -12,7 +12,8 @@ func BenchmarkAssess(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			r := newChance(1)
 			a, s, tick := New(everyRule(sticky)), State{}, int64(0)
-			l := r.latencies(50, 950, 1)
+			l := r.latencies(25, 475, 1)
+			l.Half = true
 			pairs := make([]Pair, 64)
 			for i := range pairs {
 				pairs[i] = r.pair(100, 0.05, 0.001, 0.001)
@@ -23,7 +24,7 @@ func BenchmarkAssess(b *testing.B) {
 			look := func() {
 				blk := block(tick, pairs[tick%64])
 				blk.Firsts, blk.Users = blk.Drawn, u
-				if tick%10 == 9 {
+				if tick%5 == 4 {
 					blk.Latency = l
 				}
 				one := [1]Block{blk}

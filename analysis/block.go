@@ -22,7 +22,7 @@ type Block struct {
 	// Firsts are, on sticky routes, the first requests of each user in an epoch, and Users what became of users.
 	Firsts Pair
 	Users  *metrics.Users
-	// Latency of the second that ends with this tick; nil inside a second, and where the weight changed in it.
+	// Latency of the second, or of the half of one, that ends with this tick; nil elsewhere, and where the weight changed in it.
 	Latency *Latencies
 	// Visits are users by conversion, at their age; Bad are those that did not convert.
 	Visits Pair

@@ -66,10 +66,10 @@ func (a *Assessor) trials(t *Test, i int, p Pair, judged Tally, tick, length int
 	}
 }
 
-// latency is one second of arrivals.
+// latency is a second of arrivals, or half a one.
 func (a *Assessor) latency(t *Test, i int, b *Block) {
 	c, l := &a.rules.Rules[i], b.Latency
-	if a.shows(b.Tick - ticksASecond + 1) {
+	if a.shows(b.Tick - l.ticks() + 1) {
 		a.shown[i].latency(l)
 	}
 	for _, o := range []struct {
@@ -88,7 +88,7 @@ func (a *Assessor) latency(t *Test, i int, b *Block) {
 	}
 	if t.Trials != nil {
 		pair := Pair{Canary: l.Canary.above(limit), Stable: l.Stable.above(limit)}
-		a.trials(t, i, pair, l.Judged.above(limit), b.Tick, ticksASecond)
+		a.trials(t, i, pair, l.Judged.above(limit), b.Tick, l.ticks())
 	}
 }
 
