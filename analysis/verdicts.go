@@ -110,16 +110,18 @@ type weights struct {
 
 func (a *Assessor) weigh(t *Test, i int) (e weights) {
 	h, need := &a.how[i], &a.needs[i]
-	margin, compared := t.margin(h, a.clock.limit)
-	limit, over, limited := t.limit(h, a.clock.limit)
-	e = weights{margin: margin, limit: limit, show: margin, need: need.compare}
-	if limited && (!compared || limit-need.limit > margin-need.compare) {
-		e.show, e.need = limit, need.limit
+	if !a.fresh {
+		a.strengths[i] = t.strength(h, a.clock.limit)
+	}
+	now := &a.strengths[i]
+	e = weights{margin: now.margin, limit: now.limit, show: now.margin, need: need.compare}
+	if now.limited && (!now.compared || now.limit-need.limit > now.margin-need.compare) {
+		e.show, e.need = now.limit, need.limit
 	}
 	if t.Crossed != "" {
 		e.show, e.need = t.At, t.AtLimit
 	}
-	e.shared = limited && t.Trials != nil && over >= need.limit && limit < need.limit && t.Trials.Lately.present() > h.limit
+	e.shared = now.limited && t.Trials != nil && now.over >= need.limit && now.limit < need.limit && t.Trials.Lately.present() > h.limit
 	return e
 }
 
