@@ -44,10 +44,11 @@ type Verdict struct {
 	// Evidence rollouts.
 	Evidence      float64 `json:"evidence"`
 	EvidenceLimit float64 `json:"evidenceLimit"`
-	// HarmUpper is, in percentage points, how much worse than stable the canary's rate may still be (95 %); HarmLimit is what the next step
-	// allows. Both are 0 where nothing is to be proven.
+	// HarmUpper is, in percentage points, how far the canary's rate may still be above HarmRatio times stable's (95 %); HarmLimit is what the
+	// next step allows. All are 0 where nothing is to be proven.
 	HarmUpper float64 `json:"harmUpper"`
 	HarmLimit float64 `json:"harmLimit,omitempty"`
+	HarmRatio float64 `json:"harmRatio,omitempty"`
 	// Low and High enclose the canary's rate or its latency's quantile, in Unit (95 %, at any time), StableLow and StableHigh stable's. A mean
 	// has none; a High of 0 is unknown.
 	Low        float64 `json:"low,omitempty"`

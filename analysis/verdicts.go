@@ -135,7 +135,7 @@ func (a *Assessor) proof(f *Verdict, t *Test, w *shown, now Now) bool {
 		return false
 	}
 	proven := tr.harmless()
-	f.HarmLimit = 100 * tr.HarmLine.D
+	f.HarmLimit, f.HarmRatio = 100*tr.HarmLine.D, tr.HarmLine.R
 	f.HarmUpper = 100 * w.cached.harm
 	if proven {
 		f.HarmUpper = min(f.HarmUpper, f.HarmLimit)

@@ -70,14 +70,18 @@ func (f *Verdict) Odds() string {
 		good, thousands(whole(f.Evidence)), thousands(whole(f.EvidenceLimit)))
 }
 
-// Bounded is what has been proven for the next weight: "the canary's failure rate is at most 0.3 pp above stable (95%); 0.4 pp is the limit for
-// 25%". "" where nothing had to be.
+// Bounded is what has been proven for the next weight: "the canary's failure rate is at most 0.3 pp above 1.25 times stable's (95%); 0.4 pp is
+// the limit for 25%". "" where nothing had to be.
 func (f *Verdict) Bounded(next string) string {
 	if f.HarmLimit <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("the canary's failure rate is at most %s pp above what it may be beside stable's (95%%); %s pp is the limit for %s",
-		points(f.HarmUpper), points(f.HarmLimit), next)
+	stables := "stable's"
+	if f.HarmRatio != 1 && f.HarmRatio > 0 {
+		stables = strconv.FormatFloat(f.HarmRatio, 'g', 3, 64) + " times stable's"
+	}
+	return fmt.Sprintf("the canary's failure rate is at most %s pp above %s (95%%); %s pp is the limit for %s",
+		points(f.HarmUpper), stables, points(f.HarmLimit), next)
 }
 
 // Undecided is why there is no pass: "error-rate (requests)", "error-rate (5.2%, between 4.6% and 5.9%, above the limit of 5%, not proven)".

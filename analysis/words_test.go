@@ -10,9 +10,10 @@ func TestTheWordsOfFindings(t *testing.T) {
 	errors := Verdict{
 		Name: "error-rate", Metric: ErrorRate, Unit: "percent", Value: 3.38, StableValue: 0.2177, Samples: 207, StableSamples: 4593,
 		Bad: 7, StableBad: 10, Limit: 1,
-		Evidence: 2041.7, EvidenceLimit: 1000, HarmUpper: 0.31, HarmLimit: 0.4,
+		Evidence: 2041.7, EvidenceLimit: 1000, HarmUpper: 0.31, HarmLimit: 0.4, HarmRatio: 1.25,
 	}
-	over := errors
+	over, equal := errors, errors
+	equal.HarmRatio = 1
 	over.OverLimit, over.StableBad = true, 143
 	late := errors
 	late.Samples, late.Bad, late.Late, late.LateAfter = 812, 15, 12, Age(2*time.Second)
@@ -39,7 +40,8 @@ func TestTheWordsOfFindings(t *testing.T) {
 		{slow.Undecided(), "latency-p95 (> 500 ms, above the limit of 500 ms, not proven)"},
 		{errors.Odds(), "A canary no worse than stable would show evidence this strong in at most 1 of 2,041 rollouts (limit: 1 in 1,000)."},
 		{over.Odds(), "A canary within the limit of 1%, or no worse than stable, would show evidence this strong in at most 1 of 2,041 rollouts (limit: 1 in 1,000)."},
-		{errors.Bounded("25%"), "the canary's failure rate is at most 0.3 pp above what it may be beside stable's (95%); 0.4 pp is the limit for 25%"},
+		{errors.Bounded("25%"), "the canary's failure rate is at most 0.3 pp above 1.25 times stable's (95%); 0.4 pp is the limit for 25%"},
+		{equal.Bounded("25%"), "the canary's failure rate is at most 0.3 pp above stable's (95%); 0.4 pp is the limit for 25%"},
 		{p95.Bounded("25%"), ""},
 		{over.Shared(), "stable itself is failing 3.1% (limit 1%); the canary is not worse"},
 		{p95.Shared(), "stable itself is beyond the limit of 500 ms of latency-p95; the canary is not worse"},
