@@ -35,7 +35,7 @@ type watch struct {
 	blocks    []analysis.Block
 	latencies []*analysis.Latencies
 	counted   []*metrics.Users
-	seconds   [2]metrics.Window
+	seconds   [3]metrics.Window
 	half      int64 // the block with which a first half of a second ended that was judged by itself
 }
 
@@ -173,7 +173,7 @@ func (w *watch) add(n int64) {
 	if w.crowd.keys != nil {
 		b.Users = room(&w.counted, len(w.blocks))
 		w.crowd.count(&b, n)
-		w.control.addUsers(w.crowd.keys, b.Users, n)
+		w.control.addUsers(w.crowd.keys, b.Users, n, w.reader.EndsSecond(n))
 	}
 	b.Latency = w.ended(n, t)
 	w.blocks = append(w.blocks, b)
@@ -199,12 +199,12 @@ func (w *watch) ended(n int64, t *turn) *analysis.Latencies {
 	switch {
 	case !w.reader.EndsHalf(n) || w.at(n-blocksInHalf+1) != t:
 		return nil
-	case second && w.at(n-2*blocksInHalf+1) == t:
+	case second && w.at(n-blocksInSecond+1) == t:
 		return w.latency(n, (*metrics.Meter).Second)
 	}
 	l := w.latency(n, (*metrics.Meter).Half)
 	l.Half = true
-	if (n+1)%(2*blocksInHalf) != 0 {
+	if (n+1)%blocksInSecond != 0 {
 		if !l.Enough() {
 			return nil
 		}
@@ -232,6 +232,8 @@ func (w *watch) latency(n int64, read func(*metrics.Meter, int64, *metrics.Windo
 	read(stable, n, &w.seconds[1])
 	l.Half = false
 	if w.crowd.keys != nil {
+		read(w.crowd.keys.MimicFirsts(), n, &w.seconds[2])
+		w.seconds[1].Add(&w.seconds[2])
 		l.CountFirsts(&w.seconds[0], &w.seconds[1])
 	} else {
 		l.Count(&w.seconds[0], &w.seconds[1])
