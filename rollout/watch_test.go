@@ -299,18 +299,24 @@ func TestUsersAreCountedWhileAnAttemptHasTraffic(t *testing.T) {
 // One look of 100 ms at a route with 1000 requests a second, of which the canary has 5 %, with the control and without. cpu-ns is what counts
 // on a busy machine.
 func BenchmarkLook(b *testing.B) {
-	for _, c := range []struct{ name, plan string }{{"compared", "plan"}, {"limits", "plan p95=100ms"}} {
+	errors := analysis.Rule{Check: analysis.Check{Name: "error-rate", Metric: analysis.ErrorRate}}
+	latency := analysis.Rule{Check: analysis.Check{Name: "latency", Metric: analysis.Latency}}
+	limited, p95 := errors, latency
+	limited.Max, limited.HasMax = 5, true
+	p95.Name, p95.Quantile, p95.Max, p95.HasMax = "latency-p95", 0.95, 100, true
+	for name, rules := range map[string][]analysis.Rule{"compared": {errors, latency}, "limits": {limited, p95}} {
 		for _, with := range []bool{true, false} {
-			b.Run(fmt.Sprintf("%s/control=%t", c.name, with), func(b *testing.B) { benchmarkLook(b, c.plan, with) })
+			b.Run(fmt.Sprintf("%s/control=%t", name, with), func(b *testing.B) { benchmarkLook(b, rules, with) })
 		}
 	}
 }
 
-func benchmarkLook(b *testing.B, plan string, control bool) {
+func benchmarkLook(b *testing.B, rules []analysis.Rule, control bool) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	w := newWorld()
-	for _, line := range []string{plan, "traffic stable 950/s", "traffic canary 50/s", "boot", "tick 20s"} {
+	w.plan.Rollout.Rules.Rules = rules
+	for _, line := range []string{"traffic stable 950/s", "traffic canary 50/s", "boot", "tick 20s"} {
 		words := strings.Fields(line)
 		if err := w.do(words[0], words[1:]); err != nil {
 			b.Fatal(err)
