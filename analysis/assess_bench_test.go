@@ -42,10 +42,11 @@ func BenchmarkAssess(b *testing.B) {
 	}
 }
 
-func TestALookAllocatesNothing(t *testing.T) {
+func TestALookAndItsControlAllocateNothing(t *testing.T) {
 	for _, sticky := range []bool{false, true} {
 		r := newChance(1)
 		a, s, tick := New(everyRule(sticky)), State{}, int64(0)
+		control := NewControl(everyRule(sticky))
 		l, u := r.latencies(50, 950, 1), &metrics.Users{Open: 1}
 		u.Risk[0], u.Failed[0] = metrics.Sides{Canary: 1000, Stable: 19000}, metrics.Sides{Stable: 1}
 		p := r.pair(100, 0.05, 0.001, 0.001)
@@ -57,13 +58,14 @@ func TestALookAllocatesNothing(t *testing.T) {
 				one[0].Latency = l
 			}
 			a.Assess(&s, one, step1)
+			control.Add(one)
 			tick++
 		}
 		for range 200 {
 			look()
 		}
 		if n := testing.AllocsPerRun(500, look); n != 0 {
-			t.Errorf("sticky %t: %g allocations a look, want 0", sticky, n)
+			t.Errorf("sticky %t: %g allocations a look and its control, want 0", sticky, n)
 		}
 	}
 }
