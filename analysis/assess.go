@@ -19,6 +19,10 @@ type Assessor struct {
 	stepBegan int64
 	requests  uint64
 	fault     string
+	// strengths are those of the last look; fresh says that nothing was bet since.
+	strengths []strength
+	fresh     bool
+	age       time.Duration // at which the blocks of the last look were judged
 	report    Report
 }
 
@@ -27,6 +31,8 @@ type Now struct {
 	Step        int
 	Next        uint16 // the weight after the step, 0 where nothing is to be proven for it
 	MinRequests uint64
+	// Age at which the blocks were judged: what had not ended then has taken longer. It only shows.
+	Age time.Duration
 	// Lost blocks since the last look: nobody read them in time.
 	Lost int64
 }
@@ -46,7 +52,7 @@ func New(r Rules) *Assessor {
 			a.odds[i].prepare(c, r.compares(i))
 		}
 	}
-	a.stepBegan = noTick
+	a.stepBegan, a.strengths = noTick, make([]strength, len(r.Rules))
 	a.report.Findings = make([]Verdict, len(r.Rules))
 	return a
 }
@@ -87,6 +93,7 @@ func (r *Rules) use(i int) how {
 // for the windows, which hold what this Assessor has seen since the step began; it changes only s. The report is overwritten by the next.
 func (a *Assessor) Assess(s *State, blocks []Block, now Now) *Report {
 	a.fit(s)
+	a.age, a.fresh = now.Age, false
 	a.report.Faults, a.report.LastFault = int(now.Lost), ""
 	if now.Lost > 0 {
 		a.report.LastFault, a.fault = faultLost, faultLost
@@ -134,8 +141,16 @@ func (a *Assessor) take(s *State, b *Block) {
 	for i := range s.Tests {
 		a.prove(&s.Tests[i], i, b)
 		a.test(s, i, b)
-		s.Tests[i].look(&a.how[i], &a.needs[i], a.clock.limit)
+		a.look(s, i)
 	}
+	a.fresh = true
+}
+
+// look takes the evidence of test i and latches it.
+func (a *Assessor) look(s *State, i int) {
+	t := &s.Tests[i]
+	a.strengths[i] = t.strength(&a.how[i], a.clock.limit)
+	t.look(&a.strengths[i], &a.needs[i])
 }
 
 // at sets the clock. A process never looks at a second that is over, so a block that closes late bets in the second of its close.
@@ -156,7 +171,7 @@ func (a *Assessor) close(s *State) {
 	for i := range s.Tests {
 		if t := s.Tests[i].Trials; t != nil && t.Open.Canary.N+t.Open.Stable.N+t.OpenJudged.N > 0 {
 			t.bet(&a.how[i], &a.clock)
-			s.Tests[i].look(&a.how[i], &a.needs[i], a.clock.limit)
+			a.look(s, i)
 		}
 	}
 }

@@ -12,7 +12,8 @@ func BenchmarkAssess(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			r := newChance(1)
 			a, s, tick := New(everyRule(sticky)), State{}, int64(0)
-			l := r.latencies(50, 950, 1)
+			l := r.latencies(25, 475, 1)
+			l.Half = true
 			pairs := make([]Pair, 64)
 			for i := range pairs {
 				pairs[i] = r.pair(100, 0.05, 0.001, 0.001)
@@ -23,7 +24,7 @@ func BenchmarkAssess(b *testing.B) {
 			look := func() {
 				blk := block(tick, pairs[tick%64])
 				blk.Firsts, blk.Users = blk.Drawn, u
-				if tick%10 == 9 {
+				if tick%5 == 4 {
 					blk.Latency = l
 				}
 				one := [1]Block{blk}
@@ -41,10 +42,11 @@ func BenchmarkAssess(b *testing.B) {
 	}
 }
 
-func TestALookAllocatesNothing(t *testing.T) {
+func TestALookAndItsControlAllocateNothing(t *testing.T) {
 	for _, sticky := range []bool{false, true} {
 		r := newChance(1)
 		a, s, tick := New(everyRule(sticky)), State{}, int64(0)
+		control := NewControl(everyRule(sticky))
 		l, u := r.latencies(50, 950, 1), &metrics.Users{Open: 1}
 		u.Risk[0], u.Failed[0] = metrics.Sides{Canary: 1000, Stable: 19000}, metrics.Sides{Stable: 1}
 		p := r.pair(100, 0.05, 0.001, 0.001)
@@ -56,13 +58,14 @@ func TestALookAllocatesNothing(t *testing.T) {
 				one[0].Latency = l
 			}
 			a.Assess(&s, one, step1)
+			control.Add(one)
 			tick++
 		}
 		for range 200 {
 			look()
 		}
 		if n := testing.AllocsPerRun(500, look); n != 0 {
-			t.Errorf("sticky %t: %g allocations a look, want 0", sticky, n)
+			t.Errorf("sticky %t: %g allocations a look and its control, want 0", sticky, n)
 		}
 	}
 }

@@ -17,13 +17,23 @@ type Block struct {
 	// Drawn are first attempts that were drawn to their backend; Judged are the canary's with the pinned ones, for absolute limits.
 	Drawn  Pair
 	Judged Tally
+	// Late are those of Judged, and of stable's drawn ones, that had not ended: they are among the bad, and are shown apart.
+	Late Late
 	// Firsts are, on sticky routes, the first requests of each user in an epoch, and Users what became of users.
 	Firsts Pair
 	Users  *metrics.Users
-	// Latency of the second that ends with this tick; nil inside a second, and where the weight changed in it.
+	// Latency of the second, or of the half of one, that ends with this tick; nil elsewhere, and where the weight changed in it.
 	Latency *Latencies
 	// Visits are users by conversion, at their age; Bad are those that did not convert.
 	Visits Pair
+}
+
+// Late are requests that had no end when they were judged.
+type Late struct{ Canary, Stable uint64 }
+
+func (l *Late) add(o Late) {
+	l.Canary += o.Canary
+	l.Stable += o.Stable
 }
 
 func (b *Block) length() int64 { return max(b.Length, 1) }

@@ -14,7 +14,7 @@ const blockFormat = 1
 // errShort says that a log ends inside a block.
 var errShort = errors.New("the block log ends inside a block")
 
-// AppendBlock appends a block to a log: counts as varints, about 30 bytes, and 200 to 400 more for a second of latencies. From the
+// AppendBlock appends a block to a log: counts as varints, about 30 bytes, and 200 to 400 more for latencies. From the
 // blocks and the rules, Assess makes the same evidence again, bit for bit.
 func AppendBlock(dst []byte, b *Block) []byte {
 	w := blockWriter{dst: append(dst, blockFormat)}
@@ -27,6 +27,9 @@ func AppendBlock(dst []byte, b *Block) []byte {
 	}
 	if b.Latency != nil {
 		flags |= 2
+		if b.Latency.Half {
+			flags |= 4
+		}
 	}
 	w.put(flags, uint64(b.Weight), uint64(b.Next))
 	w.pair(b.Drawn)
@@ -89,7 +92,7 @@ func ReadBlock(log []byte) (b Block, rest []byte, err error) {
 		b.Users = r.users()
 	}
 	if flags&2 != 0 {
-		b.Latency = &Latencies{}
+		b.Latency = &Latencies{Half: flags&4 != 0}
 		for _, s := range []*Spread{&b.Latency.Canary, &b.Latency.Stable, &b.Latency.Judged} {
 			r.spread(s)
 		}

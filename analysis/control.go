@@ -1,5 +1,7 @@
 package analysis
 
+import "math"
+
 // Control runs the rules on stable's own traffic, of which a part plays the canary, for as long as the process lives: the two are the same
 // version, so evidence here says that the assumptions do not hold for this traffic (users behind one key, failures in bursts). Its largest
 // evidence of the last day is published; over 20 it is worth a look, over the rollback threshold it would have been a false rollback.
@@ -19,7 +21,11 @@ const notBegun = noTick
 const ticksAnHour = 3600 * ticksASecond
 
 // NewControl makes a control with an attempt's rules.
-func NewControl(r Rules) *Control { return &Control{a: New(r), began: notBegun} }
+func NewControl(r Rules) *Control {
+	a := New(r)
+	a.Restart(math.MaxInt64) // nothing of it is shown but the evidence
+	return &Control{a: a, began: notBegun}
+}
 
 // Anew begins another attempt with the next block.
 func (c *Control) Anew() { c.began = notBegun }
@@ -31,16 +37,14 @@ func (c *Control) Add(blocks []Block) {
 		if c.began == notBegun || b.Tick-c.began >= int64(len(c.hours))*ticksAnHour {
 			c.began, c.s = b.Tick, State{}
 		}
-		r := c.a.Assess(&c.s, blocks[i:i+1], Now{Step: b.Step})
+		evidence, crossed := c.a.evidence(&c.s, b)
 		for hour := max(0, b.Tick/ticksAnHour); c.hour < hour; {
 			c.hour = max(c.hour+1, hour-int64(len(c.hours)))
 			c.hours[c.hour%int64(len(c.hours))] = 0
 		}
-		for j := range r.Findings {
-			most := &c.hours[c.hour%int64(len(c.hours))]
-			*most = max(*most, r.Findings[j].Evidence)
-		}
-		if r.Failed >= 0 {
+		most := &c.hours[c.hour%int64(len(c.hours))]
+		*most = max(*most, evidence)
+		if crossed {
 			c.began, c.s = b.Tick, State{}
 		}
 	}
@@ -53,4 +57,20 @@ func (c *Control) Max() float64 {
 		most = max(most, e)
 	}
 	return most
+}
+
+// evidence is Assess of one block for someone who wants no findings: the largest evidence of a rule, and whether one rolls back.
+func (a *Assessor) evidence(s *State, b *Block) (most float64, crossed bool) {
+	a.fit(s)
+	a.fresh = false
+	if b.fault(s) == "" {
+		a.take(s, b)
+	}
+	for i := range s.Tests {
+		t := &s.Tests[i]
+		e := a.weigh(t, i)
+		most = max(most, math.Exp(min(e.show, 700)))
+		crossed = crossed || t.Crossed != "" && !a.rules.Rules[i].DryRun
+	}
+	return most, crossed
 }

@@ -38,6 +38,7 @@ func (a *Assessor) test(s *State, i int, b *Block) {
 		if a.shows(b.Tick - b.length() + 1) {
 			w.pair.add(b.Drawn)
 			w.judged.add(b.Judged)
+			w.late.add(b.Late)
 			w.firsts += b.Firsts.Canary.N
 		}
 		pair, judged := b.Drawn, b.Judged
@@ -65,10 +66,10 @@ func (a *Assessor) trials(t *Test, i int, p Pair, judged Tally, tick, length int
 	}
 }
 
-// latency is one second of arrivals.
+// latency is a second of arrivals, or half a one.
 func (a *Assessor) latency(t *Test, i int, b *Block) {
 	c, l := &a.rules.Rules[i], b.Latency
-	if a.shows(b.Tick - ticksASecond + 1) {
+	if a.shows(b.Tick - l.ticks() + 1) {
 		a.shown[i].latency(l)
 	}
 	for _, o := range []struct {
@@ -87,7 +88,7 @@ func (a *Assessor) latency(t *Test, i int, b *Block) {
 	}
 	if t.Trials != nil {
 		pair := Pair{Canary: l.Canary.above(limit), Stable: l.Stable.above(limit)}
-		a.trials(t, i, pair, l.Judged.above(limit), b.Tick, ticksASecond)
+		a.trials(t, i, pair, l.Judged.above(limit), b.Tick, l.ticks())
 	}
 }
 
@@ -114,6 +115,7 @@ func (a *Assessor) users(t *Test, i int, u *metrics.Users) {
 type shown struct {
 	pair           Pair
 	judged         Tally
+	late           Late
 	firsts         uint64 // the canary's users of a sticky route, once an epoch
 	canary, stable metrics.Histogram
 	cached         cached
@@ -123,5 +125,6 @@ func (w *shown) latency(l *Latencies) {
 	w.canary.Add(&l.Judged.Good)
 	w.stable.Add(&l.Stable.Good)
 	w.judged.add(Tally{N: l.Judged.N(), Bad: l.Judged.Bad})
+	w.late.add(Late{Canary: l.Judged.Late, Stable: l.Stable.Late})
 	w.pair.add(Pair{Canary: Tally{N: l.Canary.N(), Bad: l.Canary.Bad}, Stable: Tally{N: l.Stable.N(), Bad: l.Stable.Bad}})
 }

@@ -33,17 +33,28 @@ type Verdict struct {
 	StableSamples uint64  `json:"stableSamples"`
 	Bad           uint64  `json:"bad"`
 	StableBad     uint64  `json:"stableBad"`
+	// Late and StableLate are those of the bad that had no end when they were judged, LateAfter old: clients may still have got an answer.
+	Late       uint64 `json:"late,omitempty"`
+	StableLate uint64 `json:"stableLate,omitempty"`
+	LateAfter  Age    `json:"lateAfter,omitempty"`
+	// ValueAbove and StableAbove say that a latency is known from below only: so many have not ended that the value is at least that.
+	ValueAbove  bool `json:"valueAbove,omitempty"`
+	StableAbove bool `json:"stableAbove,omitempty"`
 	// Evidence is the e-value nearest to its EvidenceLimit of those of the check: an equally good canary would show as much in at most 1 of
 	// Evidence rollouts.
 	Evidence      float64 `json:"evidence"`
 	EvidenceLimit float64 `json:"evidenceLimit"`
-	// HarmUpper is, in percentage points, how much worse than stable the canary's rate may still be (95 %); HarmLimit is what the next step
-	// allows. Both are 0 where nothing is to be proven.
+	// HarmUpper is, in percentage points, how far the canary's rate may still be above HarmRatio times stable's (95 %); HarmLimit is what the
+	// next step allows. All are 0 where nothing is to be proven.
 	HarmUpper float64 `json:"harmUpper"`
 	HarmLimit float64 `json:"harmLimit,omitempty"`
-	// Low and High enclose the canary's rate, in Unit (95 %, at any time).
-	Low  float64 `json:"low,omitempty"`
-	High float64 `json:"high,omitempty"`
+	HarmRatio float64 `json:"harmRatio,omitempty"`
+	// Low and High enclose the canary's rate or its latency's quantile, in Unit (95 %, at any time), StableLow and StableHigh stable's. A mean
+	// has none; a High of 0 is unknown.
+	Low        float64 `json:"low,omitempty"`
+	High       float64 `json:"high,omitempty"`
+	StableLow  float64 `json:"stableLow,omitempty"`
+	StableHigh float64 `json:"stableHigh,omitempty"`
 	// Line is the largest rate that is within the margin of stable's, in percent.
 	Line     float64 `json:"line,omitempty"`
 	Standing string  `json:"standing,omitempty"`
@@ -52,6 +63,19 @@ type Verdict struct {
 	// Fault is why numbers of this window were left out, or the bets were given up, "" if neither was.
 	Fault  string `json:"fault,omitempty"`
 	DryRun bool   `json:"dryRun,omitempty"`
+}
+
+// Age is a duration that JSON shows as Go writes it: "500ms".
+type Age time.Duration
+
+// MarshalText writes it as Go does.
+func (a Age) MarshalText() ([]byte, error) { return []byte(time.Duration(a).String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (a *Age) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	*a = Age(d)
+	return err
 }
 
 // The reasons of an insufficient verdict.

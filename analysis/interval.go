@@ -20,7 +20,7 @@ func edge(lo, hi float64, out func(float64) bool) float64 {
 	if !out(lo) {
 		return lo
 	}
-	for range 40 {
+	for range 30 { // within 1e-9
 		if mid := (lo + hi) / 2; out(mid) {
 			lo = mid
 		} else {

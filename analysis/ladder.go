@@ -90,6 +90,10 @@ func (t *odds) make(model ladder) {
 		}
 		monotone(rho, &h)
 		for i := range rho {
+			if i > 0 && rho[i] == rho[i-1] { // pooled
+				t.log[k][i] = t.log[k][i-1]
+				continue
+			}
 			t.log[k][i] = log(rho[i])
 		}
 	}

@@ -10,6 +10,7 @@ func (b *Block) Count(canary, stable *[metrics.NumCohorts]metrics.Counts) {
 	b.Drawn = Pair{Canary: TallyOf(canary[metrics.Drawn]), Stable: TallyOf(stable[metrics.Drawn])}
 	b.Judged = b.Drawn.Canary
 	b.Judged.add(TallyOf(canary[metrics.Pinned]))
+	b.Late = Late{Canary: canary[metrics.Drawn].Unfinished + canary[metrics.Pinned].Unfinished, Stable: stable[metrics.Drawn].Unfinished}
 }
 
 // Count takes in a second of arrivals at the meters of the two roles (metrics.Meter.Second).
@@ -30,10 +31,12 @@ func (l *Latencies) CountFirsts(canary, stable *metrics.Window) {
 // count sums cohorts. Whoever arrived and is not among those that ended well is bad.
 func (s *Spread) count(w *metrics.Window, cohorts ...metrics.Cohort) {
 	s.Good, s.Bad = metrics.Histogram{}, 0
-	arrived := uint64(0)
+	arrived, open := uint64(0), uint64(0)
 	for _, c := range cohorts {
 		s.Good.Add(&w.Latency[c])
 		arrived += w.Counts[c].Requests
+		open += w.Counts[c].Unfinished
 	}
 	s.Bad = arrived - min(arrived, s.Good.Count())
+	s.Late = min(open, s.Bad)
 }

@@ -27,8 +27,9 @@ type Order struct {
 	Fresh   int64  `json:"fresh"`
 }
 
-// Latencies are the requests of one second of arrivals. On sticky routes they are the first requests of each user.
+// Latencies are the requests of a second of arrivals, or of half a one. On sticky routes they are the first requests of each user.
 type Latencies struct {
+	Half           bool
 	Canary, Stable Spread // drawn: they are compared
 	Judged         Spread // the canary's drawn and pinned ones: for limits
 }
@@ -37,6 +38,22 @@ type Latencies struct {
 type Spread struct {
 	Good metrics.Histogram
 	Bad  uint64
+	// Late are those of Bad that had not ended. They only show.
+	Late uint64
+}
+
+// Enough says that they are worth a block of their own: as for trials, the observed share of a few requests is a poor guess. It looks at counts
+// alone.
+func (l *Latencies) Enough() bool {
+	canary, stable := l.Canary.N(), l.Stable.N()
+	return canary >= leastCanary && canary+stable >= leastBlock
+}
+
+func (l *Latencies) ticks() int64 {
+	if l.Half {
+		return ticksASecond / 2
+	}
+	return ticksASecond
 }
 
 // N is the number of requests.

@@ -73,9 +73,11 @@ func TestACanaryThatHangsIsSlow(t *testing.T) {
 		b := block(second*10+9, Pair{})
 		b.Latency = r.latencies(0, 950, 1)
 		b.Latency.Canary.Bad, b.Latency.Judged.Bad = 50, 50
-		if a.Assess(&s, []Block{b}, step1).Failed == 0 {
-			if f := a.report.Findings[0]; f.Evidence < f.EvidenceLimit || f.Standing != ProvenWorse {
-				t.Errorf("finding %+v", f)
+		b.Latency.Canary.Late, b.Latency.Judged.Late = 50, 50
+		if a.Assess(&s, []Block{b}, Now{Step: 1, Next: 2500, Age: 500 * time.Millisecond}).Failed == 0 {
+			f := a.report.Findings[0]
+			if f.Evidence < f.EvidenceLimit || f.Standing != ProvenWorse || f.Value != 500 || !f.ValueAbove || f.StableAbove || f.Late != f.Samples {
+				t.Errorf("finding %+v, want it proven and above 500 ms", f)
 			}
 			return
 		}

@@ -62,14 +62,23 @@ func (p *Process) win(k int, l float64) {
 
 // logE is the logarithm of the evidence: of the cash and of what the k bets are worth under the cap.
 func (p *Process) logE(k int, limit float64) float64 {
-	sum := broke
+	var parts [maxAlternatives + 1]float64
+	most := broke
 	if p.Cash > 0 {
-		sum = math.Log(p.Cash)
+		most = math.Log(p.Cash)
 	}
+	parts[k] = most
 	for i := range k {
-		sum = logAdd(sum, min(p.Raw[i], p.Start[i]+limit))
+		parts[i] = min(p.Raw[i], p.Start[i]+limit)
+		most = max(most, parts[i])
 	}
-	return sum
+	sum := 0.0 // over exp(most): one logarithm instead of one for each
+	for _, l := range parts[:k+1] {
+		if l -= most; l > -40 { // else below the last bit
+			sum += math.Exp(l)
+		}
+	}
+	return most + math.Log(sum)
 }
 
 // logAdd is ln(e^a + e^b).

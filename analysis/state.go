@@ -49,16 +49,29 @@ const (
 )
 
 // look latches the evidence that has reached its threshold: it is looked at after every block, though verdicts may be asked for less often.
-func (t *Test) look(h *how, need *thresholds, limit float64) {
+func (t *Test) look(e *strength, need *thresholds) {
 	if t.Crossed != "" {
 		return
 	}
-	if e, ok := t.margin(h, limit); ok && e >= need.compare {
-		t.Crossed, t.At, t.AtLimit = crossedMargin, e, need.compare
+	if e.compared && e.margin >= need.compare {
+		t.Crossed, t.At, t.AtLimit = crossedMargin, e.margin, need.compare
 	}
-	if e, _, ok := t.limit(h, limit); ok && e >= need.limit {
-		t.Crossed, t.At, t.AtLimit = crossedLimit, e, need.limit
+	if e.limited && e.limit >= need.limit {
+		t.Crossed, t.At, t.AtLimit = crossedLimit, e.limit, need.limit
 	}
+}
+
+// strength is a test's evidence as logarithms: against the margin where it is compared, against the limit where it has one (over is against
+// the limit whoever breaks it).
+type strength struct {
+	margin, limit, over float64
+	compared, limited   bool
+}
+
+func (t *Test) strength(h *how, limit float64) (e strength) {
+	e.margin, e.compared = t.margin(h, limit)
+	e.limit, e.over, e.limited = t.limit(h, limit)
+	return e
 }
 
 // margin is the logarithm of the evidence that the canary is beyond its margin; ok says that there is a comparison.

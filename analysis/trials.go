@@ -38,12 +38,15 @@ type how struct {
 	sticky           bool // the comparisons are by user, elsewhere
 }
 
+// leastCanary and leastBlock are how many requests are worth a block, the canary's and all.
+const leastCanary, leastBlock = 4, 40
+
 // closes is the rule for blocks: by the clock and by counts alone, never at the n-th arrival and never by outcomes. Small blocks cost power
 // (the observed share is then a poor guess), long ones let rates change inside.
 func closes(p Pair, ticks int64) bool {
 	n := p.Canary.N + p.Stable.N
 	switch {
-	case p.Canary.N >= 4 && n >= 40:
+	case p.Canary.N >= leastCanary && n >= leastBlock:
 		return true
 	case ticks >= ticksASecond && p.Canary.N > 0 && n >= 8:
 		return true

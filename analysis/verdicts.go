@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"time"
+
+	"sluice/metrics"
 )
 
 // judge fills the report from the evidence and the windows.
@@ -60,6 +62,10 @@ func (a *Assessor) find(f *Verdict, s *State, i int, now Now, e *weights) {
 	*f = Verdict{
 		Name: c.Name, Metric: c.Metric, Unit: "percent", DryRun: c.DryRun, Limit: c.Max, Quantile: c.QuantileName, Fault: cmp.Or(a.fault, s.Folded),
 		Samples: w.judged.N, StableSamples: w.pair.Stable.N, Bad: w.judged.Bad, StableBad: w.pair.Stable.Bad,
+		Late: w.late.Canary, StableLate: w.late.Stable,
+	}
+	if f.Late+f.StableLate > 0 {
+		f.LateAfter = Age(a.age)
 	}
 	a.values(f, c, w)
 	f.Evidence, f.EvidenceLimit = math.Exp(min(e.show, 700)), math.Exp(e.need)
@@ -69,7 +75,7 @@ func (a *Assessor) find(f *Verdict, s *State, i int, now Now, e *weights) {
 		}
 	}
 	proven := a.proof(f, t, w, now)
-	over := c.HasMax && f.Value > c.Max || c.HasMin && f.Value < c.Min
+	over := c.HasMax && (f.Value > c.Max || f.ValueAbove && f.Value >= c.Max) || c.HasMin && f.Value < c.Min
 	switch {
 	case t.Crossed != "":
 		f.Verdict, f.Standing, f.OverLimit = Fail, ProvenWorse, t.Crossed == crossedLimit
@@ -104,16 +110,18 @@ type weights struct {
 
 func (a *Assessor) weigh(t *Test, i int) (e weights) {
 	h, need := &a.how[i], &a.needs[i]
-	margin, compared := t.margin(h, a.clock.limit)
-	limit, over, limited := t.limit(h, a.clock.limit)
-	e = weights{margin: margin, limit: limit, show: margin, need: need.compare}
-	if limited && (!compared || limit-need.limit > margin-need.compare) {
-		e.show, e.need = limit, need.limit
+	if !a.fresh {
+		a.strengths[i] = t.strength(h, a.clock.limit)
+	}
+	now := &a.strengths[i]
+	e = weights{margin: now.margin, limit: now.limit, show: now.margin, need: need.compare}
+	if now.limited && (!now.compared || now.limit-need.limit > now.margin-need.compare) {
+		e.show, e.need = now.limit, need.limit
 	}
 	if t.Crossed != "" {
 		e.show, e.need = t.At, t.AtLimit
 	}
-	e.shared = limited && t.Trials != nil && over >= need.limit && limit < need.limit && t.Trials.Lately.present() > h.limit
+	e.shared = now.limited && t.Trials != nil && now.over >= need.limit && now.limit < need.limit && t.Trials.Lately.present() > h.limit
 	return e
 }
 
@@ -127,7 +135,7 @@ func (a *Assessor) proof(f *Verdict, t *Test, w *shown, now Now) bool {
 		return false
 	}
 	proven := tr.harmless()
-	f.HarmLimit = 100 * tr.HarmLine.D
+	f.HarmLimit, f.HarmRatio = 100*tr.HarmLine.D, tr.HarmLine.R
 	f.HarmUpper = 100 * w.cached.harm
 	if proven {
 		f.HarmUpper = min(f.HarmUpper, f.HarmLimit)
@@ -139,33 +147,48 @@ func (a *Assessor) proof(f *Verdict, t *Test, w *shown, now Now) bool {
 type cached struct {
 	n              uint64
 	second         int64
-	low, high      float64
+	canary, stable figures
 	harm           float64
-	value, compare float64
+}
+
+// figures are a side's value with where it may be; of rates, the shares of bad ones.
+type figures struct {
+	value, low, high float64
+	above            bool
 }
 
 // values fills in what is shown of the step so far.
 func (a *Assessor) values(f *Verdict, c *Rule, w *shown) {
 	if w.cached.n != w.judged.N && (w.cached.second != a.clock.second || w.cached.n == 0) {
-		w.cached = cached{n: w.judged.N, second: a.clock.second}
-		w.cached.low, w.cached.high = interval(w.judged, 0.05)
-		w.cached.harm = harmUpper(w.pair, ratioOf(c))
-		if c.Metric == Latency {
-			w.cached.value, w.cached.compare = c.read(w)
-		}
+		w.cached = a.figures(c, w)
 	}
+	canary, stable := w.cached.canary, w.cached.stable
 	switch c.Metric {
 	case Latency:
-		f.Unit, f.Value, f.StableValue = "ms", w.cached.value, w.cached.compare
+		f.Unit, f.Value, f.StableValue = "ms", canary.value, stable.value
+		f.ValueAbove, f.StableAbove = canary.above, stable.above
+		f.Low, f.High, f.StableLow, f.StableHigh = canary.low, canary.high, stable.low, stable.high
 		return
 	case Conversions:
 		f.Value, f.StableValue = 100*(1-w.judged.rate()), 100*(1-w.pair.Stable.rate())
 		f.Limit = c.Min
-		f.Low, f.High = 100*(1-w.cached.high), 100*(1-w.cached.low)
+		f.Low, f.High, f.StableLow, f.StableHigh = 100*(1-canary.high), 100*(1-canary.low), 100*(1-stable.high), 100*(1-stable.low)
 	default:
 		f.Value, f.StableValue = 100*w.judged.rate(), 100*w.pair.Stable.rate()
-		f.Low, f.High = 100*w.cached.low, 100*w.cached.high
+		f.Low, f.High, f.StableLow, f.StableHigh = 100*canary.low, 100*canary.high, 100*stable.low, 100*stable.high
 	}
+}
+
+func (a *Assessor) figures(c *Rule, w *shown) cached {
+	out := cached{n: w.judged.N, second: a.clock.second}
+	if c.Metric == Latency {
+		out.canary, out.stable = c.read(&w.canary, w.late.Canary, a.age), c.read(&w.stable, w.late.Stable, a.age)
+		return out
+	}
+	out.canary.low, out.canary.high = interval(w.judged, shownAlpha)
+	out.stable.low, out.stable.high = interval(w.pair.Stable, shownAlpha)
+	out.harm = harmUpper(w.pair, ratioOf(c))
+	return out
 }
 
 func ratioOf(c *Rule) float64 {
@@ -173,18 +196,26 @@ func ratioOf(c *Rule) float64 {
 	return m.R
 }
 
-// read is the quantile or mean of what ended well, on both sides, in milliseconds.
-func (r *Rule) read(w *shown) (canary, stable float64) {
+// read is the quantile or the mean of one side in milliseconds, of what ended well and of what has not ended, which has taken the age at least.
+// What failed has no latency.
+func (r *Rule) read(good *metrics.Histogram, late uint64, age time.Duration) (f figures) {
 	if r.Quantile == 0 {
-		return milliseconds(w.canary.Mean()), milliseconds(w.stable.Mean())
+		n := float64(good.Count() + late)
+		return figures{value: 1000 * (good.Sum() + float64(late)*age.Seconds()) / max(n, 1), above: late > 0}
 	}
-	at := func(d time.Duration) float64 {
-		if v := milliseconds(d); !r.HasMax || v <= r.Max || bucketOf(d) != bucketOf(time.Duration(r.Max*float64(time.Millisecond))) {
-			return v
-		}
-		return r.Max // in the limit's own bucket: not known to be above
+	all := *good
+	all.Record(age, late)
+	low, high := quantiles(good, late, age, r.Quantile)
+	f.low, f.high = milliseconds(low), milliseconds(high)
+	v := all.Quantile(r.Quantile)
+	f.value, f.above = milliseconds(v), late > 0 && bucketOf(v) >= bucketOf(age)
+	switch limit := time.Duration(r.Max * float64(time.Millisecond)); {
+	case f.above && bucketOf(v) == bucketOf(age):
+		f.value = milliseconds(age) // what is known
+	case r.HasMax && f.value > r.Max && bucketOf(v) == bucketOf(limit):
+		f.value = r.Max // in the limit's own bucket: not known to be above
 	}
-	return at(w.canary.Quantile(r.Quantile)), at(w.stable.Quantile(r.Quantile))
+	return f
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -36,7 +36,8 @@ type Keys struct {
 	// risk are the users of this epoch by class and side, tagged with the epoch; failed have failed since the start.
 	risk   [MaxComponents + 1][numSides]tagged
 	failed [MaxComponents + 1][numSides]atomic.Uint64
-	firsts [2]*Meter
+	// firsts of the canary, of stable, and of stable's mimics where those of a component are asked for.
+	firsts [numSides]*Meter
 }
 
 // A word is tag 32 | epoch 16 | component 8 | class 8. The class is 0 for a user who never failed, else one more than the component in which
@@ -78,8 +79,12 @@ func NewKeys(users int) *Keys {
 	return k
 }
 
-// Firsts has the first requests of users on a side: first of an epoch as Drawn, first of a component as Pinned.
+// Firsts has the first requests of users on a side: first of an epoch as Drawn, first of a component as Pinned. Of the mimics, who are stable's,
+// only those of an epoch are in stable's.
 func (k *Keys) Firsts(s Side) *Meter { return k.firsts[min(s, StableSide)] }
+
+// MimicFirsts has the mimics' first requests of a component, as Pinned.
+func (k *Keys) MimicFirsts() *Meter { return k.firsts[MimicSide] }
 
 // drawn is the cohort of a side's first requests of an epoch.
 func (s Side) drawn() Cohort {
@@ -133,7 +138,7 @@ func (k *Keys) Begin(hash uint64, s Side, at Instant) Trial {
 		t.epoch = k.Firsts(s).Begin(at, s.drawn(), 0)
 	}
 	if firstOfComponent {
-		t.component = k.Firsts(s).Begin(at, Pinned, 0)
+		t.component = k.firsts[s].Begin(at, Pinned, 0)
 	}
 	return t
 }
@@ -197,7 +202,7 @@ func (k *Keys) End(t Trial, o Outcome) {
 		return
 	}
 	k.Firsts(t.side).End(t.epoch, o)
-	k.Firsts(t.side).End(t.component, o)
+	k.firsts[t.side].End(t.component, o)
 	late := o.At.Sub(t.at) > time.Duration(k.patience.Load())
 	if !o.Void && (o.Failed || o.Unreachable || late) {
 		k.fail(t)

@@ -101,8 +101,9 @@ func TestKeysAreThoseOfTheSlowBook(t *testing.T) {
 			}
 		}
 	}
-	for i, n := range b.firsts[MimicSide] {
-		b.firsts[StableSide][i] += n
+	b.firsts[StableSide][0] += b.firsts[MimicSide][0]
+	if got := k.MimicFirsts().Totals().Counts[Pinned].Requests; got != b.firsts[MimicSide][1] {
+		t.Errorf("seed %d: the mimics' first requests of a component = %d, want %d", seed, got, b.firsts[MimicSide][1])
 	}
 	for _, s := range []Side{CanarySide, StableSide} {
 		counts := k.Firsts(s).Totals().Counts

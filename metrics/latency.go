@@ -6,42 +6,42 @@ import (
 )
 
 const (
-	latencyTime    = time.Second
-	latencyBits    = 4
-	latencyBlocks  = 1 << latencyBits
-	blocksInSecond = int64(latencyTime / blockTime)
-	numJudged      = Other // the cohorts before Other are judged
+	latencyTime   = time.Second / 2
+	latencyBits   = 5
+	latencyBlocks = 1 << latencyBits
+	blocksInHalf  = int64(latencyTime / blockTime)
+	numJudged     = Other // the cohorts before Other are judged
 )
 
 const latencyWord layout = 1<<32 - 1
 
-// latencyRing holds the latencies of the last 16 seconds of arrivals. A row of a cohort's histogram is allocated, for all seconds at once,
-// when the first latency falls into it: a service uses 6 to 9 of the 29 rows, 4 KiB each.
+// latencyRing holds the latencies of the last 16 seconds of arrivals, by halves of a second. A row of a cohort's histogram is allocated, for
+// all halves at once, when the first latency falls into it: a service uses 6 to 9 of the 29 rows, 8 KiB each.
 type latencyRing struct {
 	rows [numCells][numRows]atomic.Pointer[latencyRow]
 }
 
 type latencyRow [latencyBlocks][rowWidth]tagged
 
-func latencySlot(second int64) (slot int, tag uint64) {
-	return int(second & (latencyBlocks - 1)), latencyWord.tag(second >> latencyBits)
+func latencySlot(half int64) (slot int, tag uint64) {
+	return int(half & (latencyBlocks - 1)), latencyWord.tag(half >> latencyBits)
 }
 
-func (r *latencyRing) record(second int64, c Cohort, d time.Duration) {
-	slot, tag := latencySlot(second)
+func (r *latencyRing) record(half int64, c Cohort, d time.Duration) {
+	slot, tag := latencySlot(half)
 	b := bucketOf(d)
 	latencyWord.add(&lazily(&r.rows[c][b>>rowBits])[slot][b&(rowWidth-1)], tag, 1, uint64(latencyWord))
 }
 
-// addTo adds a cell's seconds from first to before end to the histogram.
+// addTo adds a cell's halves from first to before end to the histogram.
 func (r *latencyRing) addTo(sum *Histogram, cell Cohort, first, end int64) {
 	for i := range r.rows[cell] {
 		row := r.rows[cell][i].Load()
 		if row == nil {
 			continue
 		}
-		for second := first; second < end; second++ {
-			slot, tag := latencySlot(second)
+		for half := first; half < end; half++ {
+			slot, tag := latencySlot(half)
 			for j := range row[slot] {
 				if n := latencyWord.read(&row[slot][j], tag); n > 0 {
 					sum.add(i<<rowBits|j, n)

@@ -22,7 +22,7 @@ type Config struct {
 // Meter counts one backend of one route. Writing takes no lock and, once warm, no memory; any goroutine may write and read.
 //
 // A Meter that is not used weighs under 256 bytes with 8 shards. In use each shard takes 1.7 KB and 0.25 to 1 KB for each class of codes
-// and power of two of durations; with Blocks 32 KiB a shard and about 64 KiB of latencies a meter (half of it where nobody is pinned).
+// and power of two of durations; with Blocks 32 KiB a shard and about 128 KiB of latencies a meter (half of it where nobody is pinned).
 type Meter struct {
 	shards  []atomic.Pointer[shard]
 	mask    uint32

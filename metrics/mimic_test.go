@@ -1,11 +1,14 @@
 package metrics
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestMimicsAreReadAsDrawnAndByThemselves(t *testing.T) {
 	t.Parallel()
 	m := New(Config{Shards: 2, Blocks: true})
-	at := Instant(5 * latencyTime)
+	at := Instant(5 * time.Second)
 	arrive := func(n int, c Cohort, failed bool) {
 		for range n {
 			m.End(m.Begin(at, c, uint32(n)), Outcome{At: at + 3*ms, Failed: failed})

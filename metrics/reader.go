@@ -33,9 +33,12 @@ func (r *Reader) Next(now Instant, age time.Duration) (n int64, ok bool) {
 }
 
 // EndsSecond says that block n is the last of a second that began no earlier than the restart.
-func (r *Reader) EndsSecond(n int64) bool {
-	return (n+1)%blocksInSecond == 0 && n+1-blocksInSecond >= r.from
-}
+func (r *Reader) EndsSecond(n int64) bool { return r.ends(n, 2*blocksInHalf) }
+
+// EndsHalf says that block n is the last of half a second that began no earlier than the restart.
+func (r *Reader) EndsHalf(n int64) bool { return r.ends(n, blocksInHalf) }
+
+func (r *Reader) ends(n, blocks int64) bool { return (n+1)%blocks == 0 && n+1-blocks >= r.from }
 
 // Block is the number of the block that the instant lies in.
 func (i Instant) Block() int64 { return i.whole(blockTime) }
@@ -57,18 +60,23 @@ func (m *Meter) Mimics(n int64) (mimics, rest Counts) {
 
 // MimicsSecond is Mimics of the second that ends with block n, as Second: both are under Drawn.
 func (m *Meter) MimicsSecond(n int64, mimics, rest *Window) {
-	second := Instant(n * int64(blockTime)).whole(latencyTime)
+	end := (n + 1) / blocksInHalf
 	*mimics, *rest = Window{}, Window{}
-	m.addLatencies(&mimics.Latency[Drawn], Mimic, second, second+1)
-	m.addLatencies(&rest.Latency[Drawn], Drawn, second, second+1)
-	cells := m.cells(second*blocksInSecond, (second+1)*blocksInSecond)
+	m.addLatencies(&mimics.Latency[Drawn], Mimic, end-2, end)
+	m.addLatencies(&rest.Latency[Drawn], Drawn, end-2, end)
+	cells := m.cells((end-2)*blocksInHalf, end*blocksInHalf)
 	mimics.Counts[Drawn], rest.Counts[Drawn] = cells[Mimic], cells[Drawn]
 }
 
 // Second is what is known of the attempts that arrived in the second that ends with block n, for counts and latencies the same. The latencies
 // are read first: whoever is in them is in the counts.
-func (m *Meter) Second(n int64, w *Window) {
-	second := Instant(n * int64(blockTime)).whole(latencyTime)
-	w.Latency = m.latencies(second, second+1)
-	w.Counts = m.arrived(second*blocksInSecond, (second+1)*blocksInSecond)
+func (m *Meter) Second(n int64, w *Window) { m.halves(n, 2, w) }
+
+// Half is Second of the half a second that ends with block n.
+func (m *Meter) Half(n int64, w *Window) { m.halves(n, 1, w) }
+
+func (m *Meter) halves(n, number int64, w *Window) {
+	end := (n + 1) / blocksInHalf
+	w.Latency = m.latencies(end-number, end)
+	w.Counts = m.arrived((end-number)*blocksInHalf, end*blocksInHalf)
 }

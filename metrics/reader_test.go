@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -74,8 +75,8 @@ func TestASecondHasItsLatenciesAndItsCounts(t *testing.T) {
 	}
 	fail(m, 1500*ms)
 	m.Begin(1600*ms, Drawn, 0)
-	var ends []int64
-	var w Window
+	var ends, halves []int64
+	var w, half Window
 	for {
 		n, ok := reader.Next(4000*ms, time.Second)
 		if !ok {
@@ -87,9 +88,19 @@ func TestASecondHasItsLatenciesAndItsCounts(t *testing.T) {
 				m.Second(n, &w)
 			}
 		}
+		if reader.EndsHalf(n) {
+			halves = append(halves, n)
+			if n == 14 {
+				m.Half(n, &half)
+			}
+		}
 	}
 	if len(ends) != 2 || ends[0] != 19 || ends[1] != 29 {
 		t.Errorf("seconds end with blocks %v, want 19 and 29: the one at the restart is not whole", ends)
+	}
+	if want := []int64{9, 14, 19, 24, 29}; !slices.Equal(halves, want) || half.Counts[Drawn].Requests != 50 || half.Latency[Drawn].Count() != 50 {
+		t.Errorf("halves end with blocks %v, want %v; the first of second 1 has %d requests and %d latencies, want 50",
+			halves, want, half.Counts[Drawn].Requests, half.Latency[Drawn].Count())
 	}
 	if got, want := w.Counts[Drawn], (Counts{Requests: 102, Errors: 1, Unfinished: 1}); got != want || w.Latency[Drawn].Count() != 100 {
 		t.Errorf("second 1 = %+v, %d latencies, want %+v, 100", got, w.Latency[Drawn].Count(), want)

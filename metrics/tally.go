@@ -7,8 +7,8 @@ const (
 	settleAge = int64(2 * time.Second / blockTime)
 	// foldAge closes a block for good: 11 s before it is recycled, so readings may come that far apart.
 	foldAge = int64(40 * time.Second / blockTime)
-	// latencyFold closes a second of latencies, 4 s before it is recycled.
-	latencyFold = int64(12)
+	// latencyFold closes half a second of latencies, 4 s before it is recycled.
+	latencyFold = int64(12 * time.Second / latencyTime)
 )
 
 // Tally sums a Meter's attempts since a restart, by arrival, over any length of time: what is closed is folded into a sum, what may still
@@ -20,21 +20,21 @@ const (
 type Tally struct {
 	closed Window
 	block  int64 // the first one not in closed
-	second int64 // the first one not in closed
+	half   int64 // the first one not in closed
 }
 
-// Restart forgets everything and counts the arrivals from the next whole block on (latencies: from the next whole second).
+// Restart forgets everything and counts the arrivals from the next whole block on (latencies: from the next whole half of a second).
 func (t *Tally) Restart(at Instant) {
-	*t = Tally{block: at.next(blockTime), second: at.next(latencyTime)}
+	*t = Tally{block: at.next(blockTime), half: at.next(latencyTime)}
 }
 
-// Read is the sum up to the last whole block (latencies: second) before now.
+// Read is the sum up to the last whole block (latencies: half a second) before now.
 func (t *Tally) Read(m *Meter, now Instant) Window {
-	end, endSecond := now.whole(blockTime), now.whole(latencyTime)
+	end, endHalf := now.whole(blockTime), now.whole(latencyTime)
 	t.foldBlocks(m, end)
-	t.foldLatency(m, endSecond)
+	t.foldLatency(m, endHalf)
 	w := t.closed
-	w.Add(&Window{Counts: m.arrived(t.block, end), Latency: m.latencies(t.second, endSecond)})
+	w.Add(&Window{Counts: m.arrived(t.block, end), Latency: m.latencies(t.half, endHalf)})
 	return w
 }
 
@@ -54,10 +54,10 @@ func (t *Tally) foldBlocks(m *Meter, end int64) {
 }
 
 func (t *Tally) foldLatency(m *Meter, end int64) {
-	t.second = max(t.second, end-latencyBlocks)
-	for ; t.second < end-latencyFold; t.second++ {
-		latency := m.latencies(t.second, t.second+1)
-		counts := m.arrived(t.second*blocksInSecond, (t.second+1)*blocksInSecond)
+	t.half = max(t.half, end-latencyBlocks)
+	for ; t.half < end-latencyFold; t.half++ {
+		latency := m.latencies(t.half, t.half+1)
+		counts := m.arrived(t.half*blocksInHalf, (t.half+1)*blocksInHalf)
 		for c := range numJudged {
 			known := latency[c].Count() + counts[c].Errors
 			if counts[c].Requests > known {

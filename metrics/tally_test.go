@@ -55,8 +55,8 @@ func TestARestartBeginsWithTheNextWholeBlock(t *testing.T) {
 	if got := w.Counts[Drawn].Requests; got != 180 {
 		t.Errorf("requests = %d, want the 180 from 1.2 s on", got)
 	}
-	if got := w.Latency[Drawn].Count(); got != 100 {
-		t.Errorf("latencies = %d, want the 100 from 2 s on", got)
+	if got := w.Latency[Drawn].Count(); got != 150 {
+		t.Errorf("latencies = %d, want the 150 from 1.5 s on", got)
 	}
 }
 

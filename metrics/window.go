@@ -1,7 +1,7 @@
 package metrics
 
-// Window is what is known of the attempts that arrived in [from, to): the whole blocks of 100 ms, for latencies the whole seconds, that
-// lie inside. What is older than the rings (51 s, latencies 16 s, behind the newest arrival) is not in it.
+// Window is what is known of the attempts that arrived in [from, to): the whole blocks of 100 ms, for latencies the whole halves of a
+// second, that lie inside. What is older than the rings (51 s, latencies 16 s, behind the newest arrival) is not in it.
 func (m *Meter) Window(from, to Instant) Window {
 	return Window{
 		Counts:  m.arrived(from.next(blockTime), to.whole(blockTime)),
@@ -66,7 +66,7 @@ func (m *Meter) cells(first, end int64) (sums [numCells]Counts) {
 	}
 }
 
-// latencies is the sum of the seconds from first to before end, in the same way.
+// latencies is the sum of the halves of seconds from first to before end, in the same way.
 func (m *Meter) latencies(first, end int64) (sums [NumCohorts]Histogram) {
 	for c := range numCells {
 		if c.judged() {
@@ -76,14 +76,14 @@ func (m *Meter) latencies(first, end int64) (sums [NumCohorts]Histogram) {
 	return sums
 }
 
-// addLatencies adds a cell's seconds.
+// addLatencies adds a cell's halves of seconds.
 func (m *Meter) addLatencies(sum *Histogram, cell Cohort, first, end int64) {
 	ring := m.latency.Load()
 	for before := *sum; ring != nil; *sum = before {
-		newest := m.newest.Load() / blocksInSecond
+		newest := m.newest.Load() / blocksInHalf
 		first, end = max(first, newest-latencyBlocks+1), min(end, newest+1)
 		ring.addTo(sum, cell, first, end)
-		if first >= end || first > m.newest.Load()/blocksInSecond-latencyBlocks {
+		if first >= end || first > m.newest.Load()/blocksInHalf-latencyBlocks {
 			return
 		}
 	}

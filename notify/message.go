@@ -83,6 +83,15 @@ func row(v *rollout.Verdict) []string {
 		}
 		return strconv.FormatFloat(f, 'g', 4, 64) + unit
 	}
+	side := func(f float64, above bool) string {
+		switch {
+		case above:
+			return "> " + number(f)
+		case v.Unit == "ms" && f == 0:
+			return "–"
+		}
+		return number(f)
+	}
 	limit := "–"
 	if v.Limit != 0 {
 		limit = number(v.Limit)
@@ -92,7 +101,7 @@ func row(v *rollout.Verdict) []string {
 		verdict += " (dry run)"
 	}
 	return []string{
-		v.Name, verdict, number(v.Value), number(v.StableValue), limit, fmt.Sprintf("%d / %d", v.Samples, v.StableSamples),
+		v.Name, verdict, side(v.Value, v.ValueAbove), side(v.StableValue, v.StableAbove), limit, fmt.Sprintf("%d / %d", v.Samples, v.StableSamples),
 	}
 }
 

@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"slices"
-	"time"
 
 	"sluice/analysis"
 	"sluice/metrics"
@@ -52,8 +51,7 @@ func (c *control) add(stable *metrics.Meter, n int64, endsSecond bool) {
 	b := c.fresh(n)
 	b.Drawn = analysis.Pair{Canary: analysis.TallyOf(mimics), Stable: analysis.TallyOf(rest)}
 	b.Judged = b.Drawn.Canary
-	const second = int64(time.Second / (100 * time.Millisecond))
-	if endsSecond && n-second+1 >= c.from {
+	if endsSecond && n-blocksInSecond+1 >= c.from {
 		stable.MimicsSecond(n, &c.seconds[0], &c.seconds[1])
 		c.latency.Count(&c.seconds[0], &c.seconds[1])
 		b.Latency = &c.latency
@@ -61,8 +59,8 @@ func (c *control) add(stable *metrics.Meter, n int64, endsSecond bool) {
 	c.run.Add(c.block[:])
 }
 
-// addUsers takes in block n of a sticky route, where users play. Their latencies are not tried.
-func (c *control) addUsers(keys *metrics.Keys, u *metrics.Users, n int64) {
+// addUsers takes in block n of a sticky route, where users play.
+func (c *control) addUsers(keys *metrics.Keys, u *metrics.Users, n int64, endsSecond bool) {
 	if c.run == nil || n < c.from {
 		return
 	}
@@ -70,10 +68,18 @@ func (c *control) addUsers(keys *metrics.Keys, u *metrics.Users, n int64) {
 	b := c.fresh(n)
 	b.Firsts = analysis.Pair{Canary: analysis.TallyOf(mimics), Stable: analysis.TallyOf(rest)}
 	b.Drawn, b.Judged = b.Firsts, b.Firsts.Canary
+	if endsSecond && n-blocksInSecond+1 >= c.from {
+		keys.MimicFirsts().Second(n, &c.seconds[0])
+		keys.Firsts(metrics.StableSide).Second(n, &c.seconds[1])
+		c.latency.CountFirsts(&c.seconds[0], &c.seconds[1])
+		b.Latency = &c.latency
+	}
 	u.Control(&c.users)
 	b.Users = &c.users
 	c.run.Add(c.block[:])
 }
+
+const blocksInSecond = 2 * blocksInHalf
 
 func (c *control) fresh(n int64) *analysis.Block {
 	c.block[0] = analysis.Block{Tick: n, Weight: c.weight, Step: 1}

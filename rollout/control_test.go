@@ -47,3 +47,32 @@ func TestTheJudgeIsTriedOnStableAllTheTime(t *testing.T) {
 
 // watchTold is the last block that the control took in, read between two ticks.
 func (b *bench) watchTold() int64 { return b.control.watch.control.block[0].Tick }
+
+// On a sticky route users play, and what they play with is what the judge looks at: failures, and the latency of first requests.
+func TestTheJudgeIsTriedOnTheLatenciesOfUsers(t *testing.T) {
+	t.Parallel()
+	for _, slow := range []bool{false, true} {
+		w := at(t, []string{"plan sticky=true p95=1s", "traffic stable 95/s", "boot", "tick 3s"})
+		keys, user := w.watch.crowd.keys, uint64(0)
+		for range 20 {
+			for s, n := range map[metrics.Side]int{metrics.MimicSide: 10, metrics.StableSide: 190} {
+				for range n {
+					user++
+					d := 20 * time.Millisecond
+					if slow && s == metrics.MimicSide {
+						d *= 4
+					}
+					keys.End(keys.Begin(user*0x9E3779B97F4A7C15, s, w.now), metrics.Outcome{At: w.now.Add(d)})
+				}
+			}
+			w.tick(time.Second)
+		}
+		if got := w.watch.control.most(); got <= 0 || got > alarming != slow {
+			t.Errorf("mimics slower %t: largest evidence %g, want above %d = %t", slow, got, alarming, slow)
+		}
+		r, c := w.state.Evidence.State.Tests, w.state.Checks
+		if e := c[len(c)-1]; len(r) != len(c) || e.StableSamples < 19*200 {
+			t.Errorf("the check has %d of stable's samples, want its mimics among them", e.StableSamples)
+		}
+	}
+}

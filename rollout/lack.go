@@ -80,7 +80,7 @@ func (m *machine) missing() string {
 	var open []string
 	for _, v := range m.Checks {
 		if v.Verdict == analysis.Insufficient && !v.DryRun {
-			open = append(open, v.Name+" ("+v.Reason+")")
+			open = append(open, v.Undecided())
 		}
 	}
 	if len(open) == 0 {

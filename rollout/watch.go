@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"math"
 	"time"
 
 	"sluice/analysis"
@@ -34,7 +35,8 @@ type watch struct {
 	blocks    []analysis.Block
 	latencies []*analysis.Latencies
 	counted   []*metrics.Users
-	seconds   [2]metrics.Window
+	seconds   [3]metrics.Window
+	half      int64 // the block with which a first half of a second ended that was judged by itself
 }
 
 // turn is what was in force from a block on. Those between void and from saw both it and what was in force before.
@@ -89,7 +91,7 @@ func failures(m *metrics.Meter) uint64 {
 
 // begin takes up an attempt: a new one, or one that a process before this one has begun.
 func (w *watch) begin(s *State, at metrics.Instant) {
-	w.attempt, w.turns, w.offset = s.Attempt, nil, 0
+	w.attempt, w.turns, w.offset, w.half = s.Attempt, nil, 0, math.MinInt64
 	w.reader.Restart(at)
 	if e := s.Evidence; e != nil && e.State.Begun && at.Block() <= e.State.Last {
 		const second = int64(time.Second / (100 * time.Millisecond))
@@ -152,7 +154,9 @@ func (w *watch) look(p *Plan, s *State, at metrics.Instant) *analysis.Report {
 		}
 	}
 	w.forget()
-	now := analysis.Now{Step: s.Step, Next: p.Rollout.next(s), MinRequests: p.Rollout.at(s).MinRequests, Lost: w.reader.Lost - w.lost}
+	now := analysis.Now{
+		Step: s.Step, Next: p.Rollout.next(s), MinRequests: p.Rollout.at(s).MinRequests, Age: time.Duration(e.Ripe), Lost: w.reader.Lost - w.lost,
+	}
 	w.lost = w.reader.Lost
 	return w.judge.Assess(&e.State, w.blocks, now)
 }
@@ -169,11 +173,9 @@ func (w *watch) add(n int64) {
 	if w.crowd.keys != nil {
 		b.Users = room(&w.counted, len(w.blocks))
 		w.crowd.count(&b, n)
-		w.control.addUsers(w.crowd.keys, b.Users, n)
+		w.control.addUsers(w.crowd.keys, b.Users, n, w.reader.EndsSecond(n))
 	}
-	if w.reader.EndsSecond(n) && w.at(n-9) == t {
-		b.Latency = w.second(n)
-	}
+	b.Latency = w.ended(n, t)
 	w.blocks = append(w.blocks, b)
 }
 
@@ -191,8 +193,30 @@ func (w *watch) at(n int64) *turn {
 	return nil
 }
 
-// second is what arrived in the second that ends with block n.
-func (w *watch) second(n int64) *analysis.Latencies {
+// ended are the latencies that end with block n, under one turn: those of half a second where there are enough, else of the whole one.
+func (w *watch) ended(n int64, t *turn) *analysis.Latencies {
+	second := w.reader.EndsSecond(n) && w.half != n-blocksInHalf
+	switch {
+	case !w.reader.EndsHalf(n) || w.at(n-blocksInHalf+1) != t:
+		return nil
+	case second && w.at(n-blocksInSecond+1) == t:
+		return w.latency(n, (*metrics.Meter).Second)
+	}
+	l := w.latency(n, (*metrics.Meter).Half)
+	l.Half = true
+	if (n+1)%blocksInSecond != 0 {
+		if !l.Enough() {
+			return nil
+		}
+		w.half = n
+	}
+	return l
+}
+
+const blocksInHalf = int64(time.Second / 2 / (100 * time.Millisecond))
+
+// latency is what arrived in the time that ends with block n.
+func (w *watch) latency(n int64, read func(*metrics.Meter, int64, *metrics.Window)) *analysis.Latencies {
 	used := 0
 	for i := range w.blocks {
 		if w.blocks[i].Latency != nil {
@@ -204,9 +228,12 @@ func (w *watch) second(n int64) *analysis.Latencies {
 	if w.crowd.keys != nil {
 		canary, stable = w.crowd.keys.Firsts(metrics.CanarySide), w.crowd.keys.Firsts(metrics.StableSide)
 	}
-	canary.Second(n, &w.seconds[0])
-	stable.Second(n, &w.seconds[1])
+	read(canary, n, &w.seconds[0])
+	read(stable, n, &w.seconds[1])
+	l.Half = false
 	if w.crowd.keys != nil {
+		read(w.crowd.keys.MimicFirsts(), n, &w.seconds[2])
+		w.seconds[1].Add(&w.seconds[2])
 		l.CountFirsts(&w.seconds[0], &w.seconds[1])
 	} else {
 		l.Count(&w.seconds[0], &w.seconds[1])

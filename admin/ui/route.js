@@ -142,10 +142,19 @@ function checks(r) {
     el('tbody', null, r.checks.map((c) => el('tr', {'data-key': c.name},
       el('th', {scope: 'row'}, c.name, c.dryRun && el('small', null, ' dry run'), r.waived?.includes(c.name) && el('small', null, ' waived')),
       el('td', null, el('span.verdict', {class: c.verdict}, el('span', {'aria-hidden': 'true'}, (verdictMark[c.verdict] || '?') + ' '), c.verdict)),
-      el('td.num', null, measured(c.value, c.unit)), el('td.num', null, measured(c.stableValue, c.unit)),
+      el('td.num', null, side(c, c.value, c.valueAbove, c.low, c.high, c.late)),
+      el('td.num', null, side(c, c.stableValue, c.stableAbove, c.stableLow, c.stableHigh, c.stableLate)),
       el('td.num', null, c.limit ? measured(c.limit, c.unit) : '–'),
       el('td.num', null, count(c.samples), el('small', null, ` / ${count(c.stableSamples)}`)),
       el('td', null, evidence(c))))))) : el('p', null, active(r) ? 'Nothing was judged yet.' : 'Nothing is judged now.'));
+}
+
+/** side is one side's value: "> 500 ms" where so much has not ended, what of it has no answer yet, and where it may be (95 %). */
+function side(c, value, above, low, high, late) {
+  const ms = c.unit === 'ms';
+  const between = high ? `${figure(low || 0)} to ${figure(high)}` : low ? `from ${figure(low)}` : '';
+  return [ms && !value && !above ? '–' : (above ? '> ' : '') + measured(value, c.unit), late && !ms ? el('small', null, ` ${count(late)} late`) : null,
+    between ? el('small.between', null, between) : null];
 }
 
 /** evidence is an e-value on a scale of powers: it grows by products. */

@@ -10,10 +10,13 @@ func Controls() []Scenario {
 	}
 	all := clustered(100, "", always)
 	kinds := clustered(100, "", logUniform)
+	latency := slower(200, 1, 1) // at this rate some halves of seconds are blocks of their own, and some are too small
+	latency.Worse = false
 	return []Scenario{
 		short(healthy(200, 0.01), "A/A 1 %", 200),
 		short(healthy(200, 0.05), "A/A 5 %", 200),
 		short(lessShare(200), "A/A 1 %, a fifth of its share", 200),
+		short(latency, "A/A latency", 200),
 		short(all, "A/A sticky, users that always fail", 100),
 		short(kinds, "A/A sticky, users of all kinds", 100),
 	}

@@ -75,12 +75,18 @@ func (p *sluicePolicy) History(now int64, requests []Request) {
 	p.a.Learn(&p.s, c.block.Drawn.Stable, c.judged(), now)
 }
 
-// judged are the latencies of a whole second at its end.
+// judged are the latencies of a whole second at its end, or of its halves where they are enough.
 func (c *cohort) judged() *analysis.Latencies {
-	if (c.block.Tick+1)%ticksSecond != 0 {
+	switch end := c.block.Tick + 1; {
+	case c.latency == nil:
 		return nil
+	case end%ticksSecond == 0:
+		return c.latency
+	case end%(ticksSecond/2) == 0 && c.latency.Enough():
+		c.latency.Half = true
+		return c.latency
 	}
-	return c.latency
+	return nil
 }
 
 func (p *sluicePolicy) Observe(now int64, step int, requests []Request) Action {
@@ -100,7 +106,9 @@ func (p *sluicePolicy) Observe(now int64, step int, requests []Request) Action {
 	if p.keys != nil {
 		p.blocks[0].Users = &p.users
 	}
-	p.report = p.a.Assess(&p.s, p.blocks[:], analysis.Now{Step: step + 1, Next: next(step), MinRequests: 100})
+	p.report = p.a.Assess(&p.s, p.blocks[:], analysis.Now{
+		Step: step + 1, Next: next(step), MinRequests: 100, Age: time.Duration(p.age) * tick,
+	})
 	switch {
 	case p.report.Failed >= 0:
 		return Rollback
@@ -150,11 +158,12 @@ func (p *sluicePolicy) convert(now int64, c *cohort, requests []Request) {
 	}
 }
 
-// latencies adds the tick to its second.
+// latencies adds the tick to its second, or to the half of it that nobody has taken.
 func (p *sluicePolicy) latencies(now int64, c *cohort, requests []Request) {
-	c.latency = p.ring[((now-1)%ringSize+ringSize)%ringSize].latency
-	if now%ticksSecond == 0 || c.latency == nil {
-		c.latency = &analysis.Latencies{}
+	last := &p.ring[((now-1)%ringSize+ringSize)%ringSize]
+	c.latency = last.latency
+	if taken := last.block.Latency != nil; now%ticksSecond == 0 || c.latency == nil || taken {
+		c.latency = &analysis.Latencies{Half: taken && now%ticksSecond != 0}
 	}
 	for i := range requests {
 		q := &requests[i]

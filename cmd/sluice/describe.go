@@ -143,7 +143,7 @@ func checkRows(checks []rollout.Verdict) [][]string {
 			limit = number(c.Limit) + unitOf(c)
 		}
 		rows = append(rows, []string{
-			c.Name, verdict, measured(c, c.Value, c.Samples), measured(c, c.StableValue, c.StableSamples), limit,
+			c.Name, verdict, canaryValue(c), stableValue(c), limit,
 			strconv.FormatUint(c.Samples, 10), strconv.FormatUint(c.StableSamples, 10), number(c.Evidence), number(evidenceLimit(c)),
 		})
 	}
@@ -158,12 +158,41 @@ func lasted(d rollout.Duration) string {
 	return time.Duration(d).String()
 }
 
-// measured is a value of a check with its unit, or a dash where nothing was measured.
-func measured(c rollout.Verdict, v float64, samples uint64) string {
-	if samples == 0 {
+// value of a check on one side.
+type value struct {
+	is, low, high float64
+	above         bool // only a lower bound is known
+	samples, late uint64
+}
+
+func canaryValue(c rollout.Verdict) string {
+	return value{c.Value, c.Low, c.High, c.ValueAbove, c.Samples, c.Late}.in(c)
+}
+
+func stableValue(c rollout.Verdict) string {
+	return value{c.StableValue, c.StableLow, c.StableHigh, c.StableAbove, c.StableSamples, c.StableLate}.in(c)
+}
+
+// in is the value with its unit, where it may be (95 %), and how much of it has no answer yet; a dash where nothing was measured.
+func (v value) in(c rollout.Verdict) string {
+	ms := c.Unit == "ms"
+	if v.samples == 0 || ms && v.is == 0 && !v.above {
 		return "-"
 	}
-	return number(v) + unitOf(c)
+	text := number(v.is) + unitOf(c)
+	if v.above {
+		text = ">" + text
+	}
+	switch {
+	case v.high > 0:
+		text += fmt.Sprintf(" (%s–%s)", number(v.low), number(v.high))
+	case v.low > 0:
+		text += fmt.Sprintf(" (from %s)", number(v.low))
+	}
+	if v.late > 0 && !ms {
+		text += fmt.Sprintf(", %d late", v.late)
+	}
+	return text
 }
 
 func unitOf(c rollout.Verdict) string {

@@ -95,3 +95,20 @@ func TestARouteThatRedirectsHasNoTableOfBackends(t *testing.T) {
 		t.Errorf("a redirect is shown as %q, as the line %q, and on the screen as %q", once.String(), line, screen)
 	}
 }
+
+func TestAValueSaysWhereItMayBeAndWhatHasNoAnswer(t *testing.T) {
+	t.Parallel()
+	errors := rollout.Verdict{
+		Name: "error-rate", Unit: "percent", Value: 1.85, Low: 0.9, High: 3.2, Samples: 812, Bad: 15, Late: 12, StableSamples: 40, StableHigh: 9.1,
+	}
+	hangs := rollout.Verdict{
+		Name: "latency-p95", Unit: "ms", Value: 500, ValueAbove: true, Low: 498, Samples: 40, StableValue: 8.27, StableLow: 8, StableHigh: 8.5, StableSamples: 900,
+	}
+	failed := rollout.Verdict{Name: "latency", Unit: "ms", Samples: 40}
+	rows := checkRows([]rollout.Verdict{errors, hangs, failed})
+	for i, want := range [][2]string{{"1.85% (0.9–3.2), 12 late", "0% (0–9.1)"}, {">500ms (from 498)", "8.27ms (8–8.5)"}, {"-", "-"}} {
+		if got := [2]string(rows[i+1][2:4]); got != want {
+			t.Errorf("the row of %s has %q, want %q", rows[i+1][0], got, want)
+		}
+	}
+}

@@ -328,8 +328,7 @@ func (v view) checks(b *strings.Builder, s *rollout.Status) {
 		if c.Limit > 0 {
 			limit = "limit " + number(c.Limit) + unitOf(c)
 		}
-		text := fmt.Sprintf("canary %s, stable %s, %s, %s", measured(c, c.Value, c.Samples), measured(c, c.StableValue, c.StableSamples),
-			limit, plural(c.Samples, "request"))
+		text := fmt.Sprintf("canary %s, stable %s, %s, %s", canaryValue(c), stableValue(c), limit, plural(c.Samples, "request"))
 		if c.EvidenceLimit > 0 {
 			text += fmt.Sprintf(", evidence %s of %s", number(c.Evidence), number(evidenceLimit(c)))
 		}

@@ -132,7 +132,8 @@ func (p *proxy) ends(ctx context.Context, most time.Duration, a *Attempt) error 
 		}
 	}
 	for _, d := range journal.Decisions {
-		if a.Ended == RolledBack && d.Action == "rollback" || a.Ended == Promoted && d.Action == "promote" {
+		drained := d.From == "RollingBack" // its last request has ended: no decision
+		if a.Ended == RolledBack && d.Action == "rollback" && !drained || a.Ended == Promoted && d.Action == "promote" {
 			a.Seconds, a.Reason, a.Why = d.At.Sub(begun).Seconds(), d.Reason, d.Sentence
 			break
 		}

@@ -109,6 +109,7 @@ func startProxy(ctx context.Context, binary, dir, plan, stable, canary string) (
 type decision struct {
 	At       time.Time `json:"at"`
 	Action   string    `json:"action"`
+	From     string    `json:"from"`
 	Reason   string    `json:"reason"`
 	Sentence string    `json:"sentence"`
 }
