@@ -103,7 +103,11 @@ func (x trouble) send(t *testing.T, operation string) *httptest.ResponseRecorder
 		route = "checkout"
 	}
 	body := x.body
-	if strings.HasSuffix(path, "/explain") && body == `{}` {
+	switch {
+	case !strings.HasSuffix(path, "/explain") || body != `{}`:
+	case x.route != "":
+		body = fmt.Sprintf(`{"route": %q}`, x.route)
+	default:
 		body = `{"url": "/"}`
 	}
 	ctx, cancel := context.WithCancel(t.Context())
