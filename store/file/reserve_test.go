@@ -69,6 +69,7 @@ func TestATornReserveIsTheOneBeforeOrNone(t *testing.T) {
 		"both are torn":        {func(b []byte) []byte { b[10], b[slot+10] = 0, 0; return b }, `{"n":3}`, 3},
 		"it is empty":          {func([]byte) []byte { return nil }, `{"n":3}`, 3},
 		"it is cut":            {func(b []byte) []byte { return b[:slot+200] }, `{"n":3}`, 3},
+		"it is longer":         {func(b []byte) []byte { return append(b, '\n') }, `{"n":3}`, 3}, // who wrote it had other slots
 		"it is something else": {func(b []byte) []byte { return bytes.Repeat([]byte("x"), len(b)) }, `{"n":3}`, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
