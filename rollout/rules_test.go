@@ -149,7 +149,9 @@ func TestAStepIsNotProvenByWhatIsMissing(t *testing.T) {
 	p.Rollout.Steps[0].MinRequests = 0
 	s := State{Phase: Progressing, Step: 1, Weight: 500, Held: Duration(time.Hour), Checks: pass, Requests: 1}
 	lacking := func(reason string) func(*State) {
-		return func(s *State) { s.Checks = []Verdict{{Name: "error-rate", Verdict: analysis.Insufficient, Reason: reason}} }
+		return func(s *State) {
+			s.Checks = []Verdict{{Name: "error-rate", Verdict: analysis.Insufficient, Reason: reason}}
+		}
 	}
 	for what, tt := range map[string]struct {
 		change func(*State)
