@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sluice/store"
 	"sluice/store/file"
 )
 
@@ -205,8 +206,8 @@ func TestHoldRefusesWhatHasNoRoom(t *testing.T) {
 	if err := os.Remove(reserve); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Hold(t.Context(), "shop", 5, []byte(`{"n":6}`)); err == nil {
-		t.Error("Hold without a reserve = nil, want an error")
+	if err := holdPresent(t, s); err == nil || errors.Is(err, store.ErrConflict) {
+		t.Errorf("Hold without a reserve = %v, want a refusal for want of room", err)
 	}
 	_ = s.Close()
 	expectNext(t, dir, 3, `{"n":3}`)
@@ -232,4 +233,33 @@ func TestAFullDiskHoldsADocument(t *testing.T) {
 	hold(t, s, 1, `{"n":2}`)
 	_ = s.Close()
 	expectNext(t, dir, 2, `{"n":2}`)
+}
+
+// Where there is no room any more, nothing is written that a full disk would tear.
+func TestAReserveOfAnotherSizeTakesNothing(t *testing.T) {
+	t.Parallel()
+	dir, reserve := held(t)
+	s := open(t, dir)
+	for _, size := range []int64{0, 100, 1 << 20} {
+		if err := os.Truncate(reserve, size); err != nil {
+			t.Fatal(err)
+		}
+		if err := holdPresent(t, s); err == nil || errors.Is(err, store.ErrConflict) {
+			t.Errorf("Hold with a reserve of %d bytes = %v, want a refusal for its size", size, err)
+		}
+		if i, err := os.Stat(reserve); err != nil || i.Size() != size {
+			t.Errorf("a reserve of %d bytes has %d afterwards, %v", size, i.Size(), err)
+		}
+	}
+}
+
+// holdPresent is Hold after the document that there is, whichever that is.
+func holdPresent(t *testing.T, s *file.Store) error {
+	t.Helper()
+	d, err := s.Get(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Hold(t.Context(), "shop", d.Version, []byte(`{"n":9}`))
+	return err
 }
