@@ -126,7 +126,11 @@ func (x trouble) send(t *testing.T, operation string) *httptest.ResponseRecorder
 		route = "checkout"
 	}
 	body := x.body
-	if strings.HasSuffix(path, "/explain") && body == `{}` {
+	switch {
+	case !strings.HasSuffix(path, "/explain") || body != `{}`:
+	case x.route != "":
+		body = fmt.Sprintf(`{"route": %q}`, x.route)
+	default:
 		body = `{"url": "/"}`
 	}
 	flag := x.flag

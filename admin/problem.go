@@ -29,6 +29,11 @@ func problem(status int, format string, args ...any) *Problem {
 	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...)}
 }
 
+// NoRoute is the answer where a route is asked for that is not among names.
+func NoRoute(name string, names []string) *Problem {
+	return problem(http.StatusNotFound, "there is no route %q; there are: %s", name, strings.Join(names, ", "))
+}
+
 // problemOf is the answer to an error; an error nobody foresaw is a 500.
 func problemOf(err error) *Problem {
 	var p *Problem

@@ -16,7 +16,8 @@ type Proxy interface {
 	Ready() bool
 	// Routes are all routes of one generation, in the file's order, as they are now. The caller may keep and change the lists.
 	Routes() []Route
-	// Explain says where a request would go, without sending or counting one. *rollout.Invalid: the question can't be understood.
+	// Explain says where a request would go, without sending or counting one. *rollout.Invalid: the question can't be understood; NoRoute: it is about
+	// a route that is not there.
 	Explain(ExplainRequest) (Explanation, error)
 	// Reload reads the configuration again. After *InvalidConfig or *rollout.Refused nothing has changed.
 	Reload(context.Context) (Reloaded, error)

@@ -3,7 +3,6 @@ package admin
 import (
 	"net/http"
 	"strconv"
-	"strings"
 )
 
 func (s *Server) healthz(*http.Request) (any, error) { return map[string]string{"status": "ok"}, nil }
@@ -43,7 +42,7 @@ func (s *Server) find(r *http.Request) (Route, error) {
 		}
 		names = append(names, route.Name)
 	}
-	return Route{}, problem(http.StatusNotFound, "there is no route %q; there are: %s", name, strings.Join(names, ", "))
+	return Route{}, NoRoute(name, names)
 }
 
 func (s *Server) rollout(r *http.Request) (any, error) {

@@ -265,7 +265,7 @@ routes:
 		{admin.ExplainRequest{URL: "http://shop.test/a/b", Headers: user, From: "192.0.2.1"}, "shop stable weight <nil>"},
 		{admin.ExplainRequest{URL: "http://shop.test/b"}, "   <nil>"},
 		{admin.ExplainRequest{Route: "shop", Headers: user, From: "10.1.1.1"}, "shop canary beta <nil>"},
-		{admin.ExplainRequest{Route: "none"}, `   there is no route "none"`},
+		{admin.ExplainRequest{Route: "none"}, `   there is no route "none"; there are: shop`},
 		{admin.ExplainRequest{URL: "http://shop.test/a", Headers: map[string]string{"A": "b\r\nX-User-Id: alice"}, From: "10.1.1.1"}, `   headers: "A" holds a line end or NUL, which no request can carry`},
 		{admin.ExplainRequest{URL: "http://shop.test/", From: "x"}, `   from: "x" is not an IP address`},
 	} {

@@ -20,7 +20,11 @@ import (
 // explain answers where a request would go under the table, and why.
 func explain(t *router.Table, cfg *config.Config, q admin.ExplainRequest) (admin.Explanation, error) {
 	if q.Route != "" && t.Route(q.Route) == nil {
-		return admin.Explanation{}, &rollout.Invalid{Reason: fmt.Sprintf("there is no route %q", q.Route)}
+		var names []string
+		for _, r := range t.Routes {
+			names = append(names, r.Name)
+		}
+		return admin.Explanation{}, admin.NoRoute(q.Route, names)
 	}
 	head, err := questionHead(&q)
 	if err != nil {

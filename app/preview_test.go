@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -45,9 +46,11 @@ routes:
 		}
 	}
 	var invalid *rollout.Invalid
-	for step, q := range map[int]admin.ExplainRequest{5: ann, 0: {Route: "nosuch"}} {
-		if _, err := Preview(cfg, step, q); !errors.As(err, &invalid) {
-			t.Errorf("Preview(step %d, %+v) = %v, want a reason why it can't be asked", step, q, err)
-		}
+	if _, err := Preview(cfg, 5, ann); !errors.As(err, &invalid) {
+		t.Errorf("Preview(step 5, %+v) = %v, want a reason why it can't be asked", ann, err)
+	}
+	var problem *admin.Problem
+	if _, err := Preview(cfg, 0, admin.ExplainRequest{Route: "nosuch"}); !errors.As(err, &problem) || problem.Status != http.StatusNotFound {
+		t.Errorf("Preview of a route that is not there = %v, want a problem with 404", err)
 	}
 }

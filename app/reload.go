@@ -200,7 +200,7 @@ func (a *App) control(cfg *config.Config, t *router.Table) (map[string]*part, er
 			p = &part{done: make(chan struct{}), users: new(atomic.Pointer[metrics.Keys])}
 		}
 		t.Routes[i].Users = p.users
-		p.live.Store(t.Routes[i])
+		p.adopt(t.Routes[i])
 		if err := a.direct(p, plan(r)); err != nil {
 			return nil, fmt.Errorf("route %q: %w", r.Name, err)
 		}

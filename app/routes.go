@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -143,7 +144,8 @@ func route(c *config.Route) (*router.Route, error) {
 type part struct {
 	*rollout.Controller
 	live  atomic.Pointer[router.Route]
-	users *atomic.Pointer[metrics.Keys] // the same in every table that has the route
+	left  atomic.Pointer[[]*backend.Backend] // replaced, perhaps with requests yet; nil is none
+	users *atomic.Pointer[metrics.Keys]      // the same in every table that has the route
 	stop  func()
 	done  chan struct{}
 	// telling talks to the outside about it.
@@ -168,17 +170,45 @@ func (p *part) available(name string) bool {
 	return b != nil && b.Available()
 }
 
-// inFlight is the number of requests at a backend of the route now.
-func (p *part) inFlight(name string) int64 {
-	if b := p.named(name); b != nil {
-		return b.InFlight()
+// adopt makes a table's route the part's, before its controller gets the plan. What is replaced is remembered as long as it has requests: a
+// rollback waits for these, whichever version they are at.
+func (p *part) adopt(r *router.Route) {
+	var left []*backend.Backend
+	for _, b := range p.all() {
+		if !slices.Contains(r.Backends, b) && (p.named(b.Name()) == b || b.InFlight() > 0) {
+			left = append(left, b)
+		}
 	}
-	return 0
+	p.left.Store(&left)
+	p.live.Store(r)
 }
 
-// cutStreams ends the streams of a backend of the route.
+// all are the route's backends, those that were replaced with them.
+func (p *part) all() (out []*backend.Backend) {
+	if left := p.left.Load(); left != nil {
+		out = append(out, *left...)
+	}
+	if r := p.live.Load(); r != nil {
+		out = append(out, r.Backends...)
+	}
+	return out
+}
+
+// inFlight is the number of requests at a backend of the route now, and at what it has replaced.
+func (p *part) inFlight(name string) (n int64) {
+	for _, b := range p.all() {
+		if b.Name() == name {
+			n += b.InFlight()
+		}
+	}
+	return n
+}
+
+// cutStreams ends the streams of a backend of the route, and of what it has replaced.
 func (p *part) cutStreams(name string) {
-	if b := p.named(name); b != nil {
-		b.CutStreams()
+	for _, b := range p.all() {
+		if b.Name() == name {
+			b.CutStreams()
+		}
 	}
 }

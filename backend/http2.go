@@ -19,13 +19,11 @@ type http2 struct {
 	endpoint  *Endpoint
 	transport *http.Transport
 	server    *http.Server
-	doors     chan net.Conn
-	closed    chan struct{}
-	open      sync.Once // starts the server
-	shut      sync.Once
 
-	mu    sync.Mutex
-	conns []*http.ClientConn
+	mu      sync.Mutex
+	conns   []*http.ClientConn
+	streams int // connections in memory
+	closed  bool
 }
 
 // memory is one connection in memory.
@@ -43,7 +41,7 @@ func (m *memory) silent() bool {
 }
 
 func newHTTP2(e *Endpoint) *http2 {
-	h := &http2{endpoint: e, doors: make(chan net.Conn), closed: make(chan struct{})}
+	h := &http2{endpoint: e}
 	h.transport = &http.Transport{
 		DialContext: handOver, DialTLSContext: handOver, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10, IdleConnTimeout: e.pool.ttl,
 		Protocols: new(http.Protocols), HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second},
@@ -95,59 +93,65 @@ func (h *http2) begin(ctx context.Context, nc net.Conn) (*memory, error) {
 	return h.over(c), nil
 }
 
+// over is called with mu held.
 func (h *http2) over(c *http.ClientConn) *memory {
-	h.open.Do(func() { go func() { _ = h.server.Serve((*doors)(h)) }() })
 	near, far := net.Pipe()
 	m := &memory{near: near, far: far, conn: c}
-	select {
-	case h.doors <- &farEnd{Conn: far, m: m}:
-	case <-h.closed:
-		_ = far.Close()
-	}
+	h.streams++
+	_ = h.server.Serve(&oneDoor{conn: &farEnd{Conn: far, m: m, of: h}}) // in a goroutine of its own
 	return m
 }
 
-// close ends what is idle. Requests under way end first.
+// close lets the endpoint's connections end when no request is on them any more. One that chose the endpoint before may still come, and is
+// carried like any other.
 func (h *http2) close() {
-	h.shut.Do(func() {
-		close(h.closed)
-		go func() {
-			_ = h.server.Shutdown(context.Background())
-			h.mu.Lock()
-			defer h.mu.Unlock()
-			for _, c := range h.conns {
-				_ = c.Close()
-			}
-			h.conns = nil
-		}()
-	})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	h.endIfUnused()
+}
+
+// endIfUnused is called with mu held.
+func (h *http2) endIfUnused() {
+	if !h.closed || h.streams > 0 {
+		return
+	}
+	for _, c := range h.conns {
+		_ = c.Close()
+	}
+	h.conns = nil
 }
 
 // farEnd is the far end of a connection in memory.
 type farEnd struct {
 	net.Conn
-	m *memory
+	m  *memory
+	of *http2
 }
 
 func (f *farEnd) Close() error {
-	f.m.ended.Store(true)
+	if !f.m.ended.Swap(true) {
+		f.of.mu.Lock()
+		defer f.of.mu.Unlock()
+		f.of.streams--
+		f.of.endIfUnused()
+	}
 	return f.Conn.Close()
 }
 
-// doors is where http2's server accepts.
-type doors http2
+// oneDoor lets one connection in. http2's server has no listener that would have to end before its requests do.
+type oneDoor struct{ conn net.Conn }
 
-func (d *doors) Accept() (net.Conn, error) {
-	select {
-	case c := <-d.doors:
-		return c, nil
-	case <-d.closed:
+func (d *oneDoor) Accept() (net.Conn, error) {
+	c := d.conn
+	if d.conn = nil; c == nil {
 		return nil, net.ErrClosed
 	}
+	return c, nil
 }
 
-func (d *doors) Close() error   { return nil }
-func (d *doors) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "memory"} }
+func (d *oneDoor) Close() error   { return nil }
+func (d *oneDoor) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "memory"} }
 
 // ServeHTTP asks the endpoint what a connection in memory asks. A panic with ErrAbortHandler breaks the connection off, so that the other
 // end sees an answer that is not whole, or none.

@@ -72,19 +72,27 @@ func (e *Endpoint) dial(ctx context.Context, upgrade bool) (*Conn, error) {
 		p.open.Add(-1)
 		return nil, ErrBusy
 	}
-	if e.secure != nil || e.http2 != nil {
-		c, err := e.dialSecure(ctx, upgrade && e.secure != nil)
-		if err != nil {
-			p.open.Add(-1)
-		}
-		return c, err
+	began := metrics.Now()
+	c, err := e.open(ctx, upgrade)
+	if err != nil && p.stoodStill(ctx, err, began) {
+		c, err = e.open(ctx, upgrade)
 	}
-	nc, err := p.connect(ctx, e.address)
 	if err != nil {
 		p.open.Add(-1)
 		return nil, err
 	}
-	c := &Conn{Sock: p.sweeper.Add(nc), endpoint: e}
+	return c, nil
+}
+
+func (e *Endpoint) open(ctx context.Context, upgrade bool) (*Conn, error) {
+	if e.secure != nil || e.http2 != nil {
+		return e.dialSecure(ctx, upgrade && e.secure != nil)
+	}
+	nc, err := e.pool.connect(ctx, e.address)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{Sock: e.pool.sweeper.Add(nc), endpoint: e}
 	c.raw, c.below = rawOf(nc), rawOf(nc)
 	return c, nil
 }
@@ -94,6 +102,16 @@ func (p *pool) connect(ctx context.Context, address string) (net.Conn, error) {
 		return p.within(ctx)
 	}
 	return p.dial.DialContext(ctx, "tcp", address)
+}
+
+// late is how much later than its time a timeout comes when it is not the endpoint's.
+const late = 20 * time.Millisecond
+
+// stoodStill says that connecting has failed by a timeout that came late: a process that was suspended, moved or starved finds its time
+// over when it goes on, though the endpoint may have accepted long ago. Nothing has been sent, so another go harms nobody.
+func (p *pool) stoodStill(ctx context.Context, err error, began metrics.Instant) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout() && ctx.Err() == nil && metrics.Now().Sub(began) > p.dial.Timeout+late
 }
 
 // rawOf is the descriptor of a connection, where it has one.

@@ -13,12 +13,12 @@ const lookAfter = time.Second
 // expectAnswer sets when the answer's head is due. Where only that is waited for, the connection's expiry wakes who waits before, to see
 // whether there still is a client.
 func (u *upstream) expectAnswer(now metrics.Instant, whole bool) {
+	if !u.conn.Reused {
+		now = metrics.Now() // connecting took its time
+	}
 	u.due = sooner(after(now, u.timeouts.FirstByte), u.deadline)
 	at := u.due
 	if whole {
-		if !u.conn.Reused {
-			now = metrics.Now() // connecting took its time
-		}
 		at = sooner(at, after(now, lookAfter))
 	}
 	u.conn.Expire(at)

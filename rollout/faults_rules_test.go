@@ -77,6 +77,10 @@ func (f *faults) proven(s *State, d *Decision) {
 		if len(d.Checks) < len(r.Rules.Rules) || slices.ContainsFunc(d.Checks, open) {
 			f.t.Errorf("step %d was left with %+v: %s", left, d.Checks, d.Sentence)
 		}
+		f.waived(d)
+		if !slices.ContainsFunc(d.Checks, func(v Verdict) bool { return v.Verdict == Waived }) {
+			f.enough(s, d)
+		}
 	}
 	if f.served < step.MinRequests {
 		f.t.Errorf("step %d was left after %d of %d requests: %s", left, f.served, step.MinRequests, d.Sentence)
@@ -172,7 +176,8 @@ func (f *faults) approve() {
 	synctest.Wait()
 }
 
-func (f *faults) command(verb string) {
+// made is a command as a person would give it, who asks now.
+func (f *faults) made(verb string) Command {
 	c := Command{Verb: verb, Full: f.random.IntN(4) == 0, Actor: "ops"}
 	if verb == "set-weight" {
 		canary := Weight(f.random.IntN(10001))
@@ -181,10 +186,20 @@ func (f *faults) command(verb string) {
 	f.watch.Lock()
 	f.commands[verb] = f.now()
 	f.watch.Unlock()
-	go func() { // as a person who goes away: the answer may come late
-		ctx, cancel := context.WithTimeout(f.t.Context(), 5*time.Second)
-		defer cancel()
-		_, err := f.control.Do(ctx, c)
+	return c
+}
+
+// tell gives a command as a person who goes away: the answer may come late.
+func (f *faults) tell(c Command) (Status, error) {
+	ctx, cancel := context.WithTimeout(f.t.Context(), 5*time.Second)
+	defer cancel()
+	return f.control.Do(ctx, c)
+}
+
+func (f *faults) command(verb string) {
+	c := f.made(verb)
+	go func() {
+		_, err := f.tell(c)
 		if verb == "abort" && err == nil && f.control.Routing().Trial && f.control.Status().Outcome != "" {
 			f.t.Errorf("after an abort the routing is %+v", f.control.Routing())
 		}

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sluice/metrics"
 	"sluice/store"
 )
 
@@ -20,7 +21,7 @@ var (
 )
 
 // Random plans and modes, a wall clock that jumps, ticks, counts, commands, approvals that come twice or late, reloads, outages, slow, failing and torn writes,
-// kills between any two of them. Whatever comes: nothing bolder is applied than what is on disk; a weight rises for evidence or for a
+// kills between any two of them; the judge is mostly the one that ships. Whatever comes: nothing bolder is applied than what is on disk; a weight rises for evidence or for a
 // person; an abort and a dead canary take it off at once; each approval opens one gate once, in its time; every transition has its event;
 // a process begins where a committed state says, or at 0. The long form is -fault-runs=5000.
 func TestNoFaultMakesTheCanaryBolderThanWhatIsWritten(t *testing.T) {
@@ -29,6 +30,7 @@ func TestNoFaultMakesTheCanaryBolderThanWhatIsWritten(t *testing.T) {
 	if first == 0 {
 		first = uint64(time.Now().UnixNano())
 	}
+	proofs := 0
 	for i := range *faultRuns {
 		seed := first + uint64(i)
 		synctest.Test(t, func(t *testing.T) {
@@ -37,8 +39,14 @@ func TestNoFaultMakesTheCanaryBolderThanWhatIsWritten(t *testing.T) {
 					t.Logf("again with -fault-runs=1 -fault-seed=%d", seed)
 				}
 			}()
-			newFaults(t, seed).run()
+			f := newFaults(t, seed)
+			f.run()
+			proofs += f.proofs
 		})
+	}
+	t.Logf("%d runs from seed %d: %d steps passed within a blast radius", *faultRuns, first, proofs)
+	if proofs == 0 && *faultRuns >= 100 {
+		t.Error("no step of these passed by its numbers: the runs show nothing of the judge")
 	}
 }
 
@@ -53,6 +61,9 @@ type faults struct {
 	watch     sync.Mutex
 	before    Routing // the last one that was applied in this process
 	served    uint64  // canary requests since the numbers began
+	seen      uint64  // and since the attempt did
+	whose     string  // which attempt that is
+	proofs    int     // steps that a judge with a blast radius has let pass
 	lived     time.Duration
 	skew      atomic.Int64 // of the wall clock
 	bornAt    time.Time
@@ -64,8 +75,9 @@ type faults struct {
 	backAt    time.Duration // the wall clock was set back
 	bootAt    time.Duration
 
-	phase  Phase     // after the last event that was seen
-	newest *Decision // the last event that was seen
+	keys   atomic.Pointer[metrics.Keys] // where users are counted
+	phase  Phase                        // after the last event that was seen
+	newest *Decision                    // the last event that was seen
 }
 
 // asked is an approval that was sent.
@@ -135,6 +147,7 @@ func newFaults(t *testing.T, seed uint64) *faults {
 	r.OnInsufficient = []string{OnWait, OnPause, OnPromote, OnRollback}[f.random.IntN(4)]
 	r.MaxWait = time.Duration(30+f.random.IntN(60)) * time.Second
 	f.plan.Receivers = f.random.IntN(2) == 0
+	f.judged(r)
 	r.Stops = f.stops()
 	return f
 }
@@ -190,7 +203,7 @@ func (f *faults) boot() {
 		Plan: plan, Store: &reading{f.handle, f.store}, Journal: f.journal, Meters: f.meterOf, Apply: f.apply,
 		Available: func(name string) bool { f.mu.Lock(); defer f.mu.Unlock(); return !f.down[name] },
 		InFlight:  func(string) int64 { return 0 },
-		Now:       f.wall,
+		Now:       f.wall, Users: f.keys.Store,
 	})
 	if err != nil {
 		f.t.Fatal(err)
@@ -323,7 +336,7 @@ func (f *faults) crash() {
 }
 
 func (f *faults) act() {
-	switch f.random.IntN(18) {
+	switch f.random.IntN(21) {
 	case 0:
 		f.store.set(time.Duration(f.random.IntN(4000))*time.Millisecond, nil)
 	case 1:
@@ -368,6 +381,10 @@ func (f *faults) act() {
 		f.watch.Unlock()
 	case 16, 17:
 		f.setClock()
+	case 18, 19:
+		f.flow()
+	case 20:
+		f.several()
 	}
 	f.pass(time.Duration(f.random.IntN(2000)) * time.Millisecond)
 }
@@ -381,6 +398,10 @@ func (f *faults) count(role string, n, errors int) {
 	}
 	f.watch.Lock()
 	f.served += uint64(n)
+	if attempt := f.control.Status().Attempt; attempt != f.whose {
+		f.whose, f.seen = attempt, 0
+	}
+	f.seen += uint64(n)
 	f.watch.Unlock()
 	f.serve(r.Canary, n, errors)
 }

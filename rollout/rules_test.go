@@ -148,15 +148,27 @@ func TestAStepIsNotProvenByWhatIsMissing(t *testing.T) {
 	pass := []Verdict{{Name: "error-rate", Verdict: analysis.Pass}}
 	p.Rollout.Steps[0].MinRequests = 0
 	s := State{Phase: Progressing, Step: 1, Weight: 500, Held: Duration(time.Hour), Checks: pass, Requests: 1}
-	for want, change := range map[string]func(*State){
-		"":         func(*State) {},
-		"requests": func(s *State) { s.Requests = 0 },
-		"evidence": func(s *State) { s.Checks = nil },
+	lacking := func(reason string) func(*State) {
+		return func(s *State) {
+			s.Checks = []Verdict{{Name: "error-rate", Verdict: analysis.Insufficient, Reason: reason}}
+		}
+	}
+	for what, tt := range map[string]struct {
+		change func(*State)
+		want   string
+	}{
+		"nothing is missing":        {func(*State) {}, ""},
+		"no request":                {func(s *State) { s.Requests = 0 }, "requests"},
+		"no verdict":                {func(s *State) { s.Checks = nil }, "evidence"},
+		"requests of a check":       {lacking(analysis.ReasonRequests), "requests"},
+		"the evidence of a check":   {lacking(analysis.ReasonEvidence), "evidence"},
+		"the hold, and requests":    {func(s *State) { s.Held, s.Requests = 0, 0 }, "hold"},
+		"evidence that is left out": {func(s *State) { s.Unproven, s.Checks, s.Requests = true, nil, 0 }, ""},
 	} {
 		s := s
-		change(&s)
-		if got := waitingFor(p.Rollout, &s); got != want {
-			t.Errorf("waits for %q, want %q: %+v", got, want, s)
+		tt.change(&s)
+		if got := waitingFor(p.Rollout, &s); got != tt.want {
+			t.Errorf("%s: waits for %q, want %q: %+v", what, got, tt.want, s)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -205,8 +206,7 @@ func (w *world) boot(args []string) error {
 			return err
 		}
 	}
-	lost := len(args) > 0 && args[0] == "lost"
-	readOnly := len(args) > 0 && args[0] == "read-only"
+	lost, readOnly := slices.Contains(args, "lost"), slices.Contains(args, "read-only")
 	in := w.base()
 	s, decisions, err := Boot(&w.plan, s, &in, lost)
 	if err != nil {

@@ -140,7 +140,10 @@ func (m *machine) drained() string {
 		return fmt.Sprintf("The canary still had %s in flight after %s: they are left to end by themselves.",
 			requests(uint64(m.in.InFlight)), span(time.Duration(m.Away)))
 	}
-	return fmt.Sprintf("The canary's last request ended %s after it was taken off the traffic.", span(time.Duration(m.Away)))
+	if m.Last == nil || m.Last.WeightFrom == 0 {
+		return "No request of the canary is in flight."
+	}
+	return fmt.Sprintf("No request of the canary is in flight any more, %s after it was taken off the traffic.", span(time.Duration(m.Away)))
 }
 
 // span is a duration for reading: "0.4 s", "31 s", "15 min", "2.5 h".

@@ -64,14 +64,41 @@ func (s *Sock) Close() error {
 func (w *Sweeper) Run(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
+	p := pace{last: metrics.Now()}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			w.sweep(metrics.Now())
+			now := metrics.Now()
+			if p.stoodStill(now) {
+				tick.Reset(sweepEvery)
+				continue
+			}
+			w.sweep(now)
 		}
 	}
+}
+
+// pace tells whether the process stood still since the last sweep: it was suspended, moved or starved. Every expiry of that while is over
+// then, though what was waited for may have arrived, unread. So whoever waits gets until the next sweep to look. A machine that is always
+// late puts off so many sweeps in a row and no more.
+type pace struct {
+	last   metrics.Instant
+	spared int
+}
+
+const sparedInARow = 4
+
+func (p *pace) stoodStill(now metrics.Instant) bool {
+	still := now.Sub(p.last) >= sweepEvery*3/2
+	p.last = now
+	if !still || p.spared == sparedInARow {
+		p.spared = 0
+		return false
+	}
+	p.spared++
+	return true
 }
 
 func (w *Sweeper) sweep(now metrics.Instant) {

@@ -5,6 +5,7 @@ package admintest
 import (
 	"context"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -151,6 +152,9 @@ func (p *Proxy) Explain(r admin.ExplainRequest) (admin.Explanation, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked = append(p.asked, r)
+	if r.Route != "" && !slices.ContainsFunc(p.List, func(l admin.Route) bool { return l.Name == r.Route }) {
+		return admin.Explanation{}, admin.NoRoute(r.Route, nil)
+	}
 	return p.Explained, p.ExplainErr
 }
 

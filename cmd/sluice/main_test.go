@@ -52,7 +52,8 @@ func TestAWrongCallIsOneLineAndExitTwo(t *testing.T) {
 		{"status a b", "accepts at most 1 arg"},
 		{"status -o yaml", `"yaml" is neither text nor json`},
 		{"status --timeout 5s", "--timeout needs --wait"},
-		{"status --wait --timeout 5", "invalid argument"},
+		{"status --wait --timeout 5", `--timeout="5": want a duration`},
+		{"approve --step abc", `--step="abc": want a whole number (see`},
 		{"status --admin nowhere", "neither HOST:PORT nor unix:PATH"},
 		{"rollout", "rollout needs one of"},
 		{"generate", "generate needs one of"},
@@ -100,9 +101,10 @@ func TestAnswersOfTheProxyBecomeExitCodes(t *testing.T) {
 		"broken configuration": {"reload", func(p *admintest.Proxy, _ *admintest.Controller) {
 			p.ReloadErr = &admin.InvalidConfig{Errors: []string{"a.yaml:3:1: error: unknown key"}}
 		}, exitConfig, "a.yaml:3:1: error: unknown key"},
-		"not ready":     {"healthcheck", func(p *admintest.Proxy, _ *admintest.Controller) { p.NotReady = true }, exitFailure, "draining"},
-		"no such route": {"status nosuch", func(*admintest.Proxy, *admintest.Controller) {}, exitFailure, "nosuch"},
-		"no rollout":    {"abort search", func(*admintest.Proxy, *admintest.Controller) {}, exitFailure, "no rollout"},
+		"not ready":                {"healthcheck", func(p *admintest.Proxy, _ *admintest.Controller) { p.NotReady = true }, exitFailure, "draining"},
+		"no such route":            {"status nosuch", func(*admintest.Proxy, *admintest.Controller) {}, exitFailure, "nosuch"},
+		"explain of no such route": {"explain nosuch", func(*admintest.Proxy, *admintest.Controller) {}, exitFailure, "nosuch"},
+		"no rollout":               {"abort search", func(*admintest.Proxy, *admintest.Controller) {}, exitFailure, "no rollout"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -99,6 +99,7 @@ func newRoot(c console) (root *cobra.Command, began *bool) {
 			return err
 		},
 	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plainly(err) })
 	root.SetOut(c.out)
 	root.SetErr(c.err)
 	root.AddCommand(
@@ -120,10 +121,26 @@ func environment(cmd *cobra.Command, env func(string) string) error {
 			return
 		}
 		if err := cmd.Flags().Set(f.Name, value); err != nil {
-			failed = fmt.Errorf("environment %s=%q: %w", name, value, err)
+			failed = fmt.Errorf("environment %s: %w", name, plainly(err))
 		}
 	})
 	return failed
+}
+
+// plainly says of a flag's value what would be right, where its parser would speak of itself.
+func plainly(err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	want := map[string]string{
+		"int": "a whole number", "int64": "a whole number", "uint": "a whole number, 0 or more", "uint64": "a whole number, 0 or more", "float64": "a number",
+		"duration": "a duration as 30s, 5m or 1h30m", "bool": "true or false",
+	}[invalid.GetFlag().Value.Type()]
+	if want == "" {
+		return err
+	}
+	return fmt.Errorf("--%s=%q: want %s", invalid.GetFlag().Name, invalid.GetValue(), want)
 }
 
 const perCallMark = "sluice-per-call"

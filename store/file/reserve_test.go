@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sluice/store"
 	"sluice/store/file"
 )
 
@@ -69,6 +70,7 @@ func TestATornReserveIsTheOneBeforeOrNone(t *testing.T) {
 		"both are torn":        {func(b []byte) []byte { b[10], b[slot+10] = 0, 0; return b }, `{"n":3}`, 3},
 		"it is empty":          {func([]byte) []byte { return nil }, `{"n":3}`, 3},
 		"it is cut":            {func(b []byte) []byte { return b[:slot+200] }, `{"n":3}`, 3},
+		"it is longer":         {func(b []byte) []byte { return append(b, '\n') }, `{"n":3}`, 3}, // who wrote it had other slots
 		"it is something else": {func(b []byte) []byte { return bytes.Repeat([]byte("x"), len(b)) }, `{"n":3}`, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -204,8 +206,8 @@ func TestHoldRefusesWhatHasNoRoom(t *testing.T) {
 	if err := os.Remove(reserve); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Hold(t.Context(), "shop", 5, []byte(`{"n":6}`)); err == nil {
-		t.Error("Hold without a reserve = nil, want an error")
+	if err := holdPresent(t, s); err == nil || errors.Is(err, store.ErrConflict) {
+		t.Errorf("Hold without a reserve = %v, want a refusal for want of room", err)
 	}
 	_ = s.Close()
 	expectNext(t, dir, 3, `{"n":3}`)
@@ -231,4 +233,33 @@ func TestAFullDiskHoldsADocument(t *testing.T) {
 	hold(t, s, 1, `{"n":2}`)
 	_ = s.Close()
 	expectNext(t, dir, 2, `{"n":2}`)
+}
+
+// Where there is no room any more, nothing is written that a full disk would tear.
+func TestAReserveOfAnotherSizeTakesNothing(t *testing.T) {
+	t.Parallel()
+	dir, reserve := held(t)
+	s := open(t, dir)
+	for _, size := range []int64{0, 100, 1 << 20} {
+		if err := os.Truncate(reserve, size); err != nil {
+			t.Fatal(err)
+		}
+		if err := holdPresent(t, s); err == nil || errors.Is(err, store.ErrConflict) {
+			t.Errorf("Hold with a reserve of %d bytes = %v, want a refusal for its size", size, err)
+		}
+		if i, err := os.Stat(reserve); err != nil || i.Size() != size {
+			t.Errorf("a reserve of %d bytes has %d afterwards, %v", size, i.Size(), err)
+		}
+	}
+}
+
+// holdPresent is Hold after the document that there is, whichever that is.
+func holdPresent(t *testing.T, s *file.Store) error {
+	t.Helper()
+	d, err := s.Get(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Hold(t.Context(), "shop", d.Version, []byte(`{"n":9}`))
+	return err
 }
