@@ -11,7 +11,7 @@ type families struct {
 	verdict, value, limit, lasted, evidence, needed, aa       *prometheus.Desc
 	samples, bad                                              *prometheus.Desc
 	reloads, lastReload, build, panics, journalErrors         *prometheus.Desc
-	tlsReloads, certificate, keyFetches, outbox               *prometheus.Desc
+	tlsReloads, tlsOrders, certificate, keyFetches, outbox    *prometheus.Desc
 	all                                                       []*prometheus.Desc
 }
 
@@ -60,6 +60,7 @@ func newFamilies() *families {
 	f.reloads = add("config_reloads_total", "Times the configuration was read.", "result")
 	f.lastReload = add("config_last_reload_success_timestamp_seconds", "When the configuration in force was read.")
 	f.tlsReloads = add("tls_reloads_total", "Certificates whose files changed, by what became of them.", "result")
+	f.tlsOrders = add("tls_orders_total", "Certificates that were ordered at an authority, by what became of them.", "result")
 	f.certificate = add("tls_certificate_not_after_seconds", "Until when a listener's certificate is good, Unix time.", "listener", "file")
 	f.keyFetches = add("identity_key_fetches_total", "Fetches of the keys of tokens, of new ones and failed ones.", "result")
 	f.build = add("build_info", "1 for this binary.", "version", "revision", "goversion")
