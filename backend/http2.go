@@ -35,6 +35,8 @@ type memory struct {
 	conn  *http.ClientConn // to the endpoint
 	ended atomic.Bool      // the far end is closed
 	lost  atomic.Bool      // the endpoint's connection was gone when the request met it
+	// refused and retired say that the endpoint did nothing of the request: it took no such stream, or no further one on this connection.
+	refused, retired atomic.Bool
 }
 
 // silent says that a request can be written: nothing has ended, at either end.
@@ -160,6 +162,8 @@ func (h *http2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	resp, err := m.conn.RoundTrip(h.request(w, r))
 	if err != nil {
 		m.lost.Store(m.conn.Err() != nil)
+		m.refused.Store(isRefused(err))
+		m.retired.Store(isRetired(err))
 		panic(http.ErrAbortHandler)
 	}
 	defer resp.Body.Close()

@@ -30,11 +30,12 @@ func (x *exchange) again(f *failure) *failure {
 
 // retries says whether the route sends a request with such an end again.
 func (x *exchange) retries(f *failure) bool {
-	status := x.answer.status
+	r, status := x.route.Retry, x.answer.status
 	if f != nil {
 		status = f.status
 	}
-	return x.resendable(f) && x.route.Retry.Methods[x.method] && x.route.Retry.Takes(f != nil && f.unreachable, status) && x.failedStill(f)
+	takes := r.Takes(f != nil && f.unreachable, status) || f == failRefused && r.Refused
+	return takes && x.resendable(f) && r.Methods[x.method] && x.failedStill(f)
 }
 
 // failedStill says that the last attempt has failed, and is not an answer that the client may have.
@@ -85,6 +86,8 @@ func retryReason(f *failure, status int) metrics.RetryReason {
 	switch {
 	case f != nil && f.unreachable:
 		return metrics.RetryConnect
+	case f == failRefused:
+		return metrics.RetryRefused
 	case status == 503:
 		return metrics.Retry503
 	case status == 504:
