@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -191,18 +190,10 @@ const refusedEvery = time.Second
 
 // refused logs why connections came to nothing: anyone can make them, so not each.
 func (a *App) refused() func(listener string, err error) {
-	var mu sync.Mutex
-	var last time.Time
-	silent := 0
+	lines := &seldom{every: refusedEvery}
 	return func(name string, err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		now := time.Now()
-		if now.Sub(last) < refusedEvery {
-			silent++
-			return
+		if others, ok := lines.allows("", time.Now()); ok {
+			a.Log.Warn("a connection came to nothing", zap.String("listener", name), zap.Error(err), zap.Int("others since the last line", others))
 		}
-		a.Log.Warn("a connection came to nothing", zap.String("listener", name), zap.Error(err), zap.Int("others since the last line", silent))
-		last, silent = now, 0
 	}
 }

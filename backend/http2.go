@@ -35,6 +35,8 @@ type memory struct {
 	conn  *http.ClientConn // to the endpoint
 	ended atomic.Bool      // the far end is closed
 	lost  atomic.Bool      // the endpoint's connection was gone when the request met it
+	// garbled says that what the endpoint speaks is no HTTP/2, denied that it refuses TLS with us.
+	garbled, denied atomic.Bool
 	// refused and retired say that the endpoint did nothing of the request: it took no such stream, or no further one on this connection.
 	refused, retired atomic.Bool
 }
@@ -161,9 +163,7 @@ func (h *http2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	resp, err := m.conn.RoundTrip(h.request(w, r))
 	if err != nil {
-		m.lost.Store(m.conn.Err() != nil)
-		m.refused.Store(isRefused(err))
-		m.retired.Store(isRetired(err))
+		h.judge(m, err)
 		panic(http.ErrAbortHandler)
 	}
 	defer resp.Body.Close()
@@ -190,6 +190,18 @@ func (h *http2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	for name, values := range resp.Trailer {
 		header[http.TrailerPrefix+name] = values
+	}
+}
+
+// judge notes why there is no answer.
+func (h *http2) judge(m *memory, err error) {
+	m.lost.Store(m.conn.Err() != nil)
+	m.refused.Store(isRefused(err))
+	m.retired.Store(isRetired(err))
+	m.denied.Store(h.endpoint.Refusal(err))
+	if isGarbled(err) {
+		m.garbled.Store(true)
+		h.endpoint.Trouble(errNoHTTP2)
 	}
 }
 

@@ -12,6 +12,17 @@ func (c *Conn) Refused() bool { return c.memory != nil && c.memory.refused.Load(
 // stream; RFC 9113, section 6.8).
 func (c *Conn) Retired() bool { return c.memory != nil && c.memory.retired.Load() }
 
+// Garbled says that what the endpoint answers in is not the HTTP/2 that it was asked in.
+func (c *Conn) Garbled() bool { return c.memory != nil && c.memory.garbled.Load() }
+
+// Denied says that the endpoint refuses TLS with us, as err, of reading its answer, may say.
+func (c *Conn) Denied(err error) bool {
+	if c.memory != nil {
+		return c.memory.denied.Load()
+	}
+	return c.endpoint.Refusal(err)
+}
+
 // streamError is how net/http tells of a stream that the endpoint reset: its own type gives itself away to one with the same fields.
 type streamError struct {
 	StreamID uint32

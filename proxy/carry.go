@@ -130,7 +130,7 @@ func (x *exchange) send(e *backend.Endpoint, fresh bool) *failure {
 			x.up.discard()
 			continue
 		case err != nil && whole:
-			return x.up.silence()
+			return x.up.silence(err)
 		}
 		x.request.begin()
 		return nil

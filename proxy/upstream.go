@@ -200,7 +200,7 @@ func (u *upstream) scan(h *answerHead, toHEAD bool) *failure {
 			break
 		}
 		if !u.waitsOn() {
-			return u.silence()
+			return u.silence(err)
 		}
 	}
 	for {
@@ -208,6 +208,7 @@ func (u *upstream) scan(h *answerHead, toHEAD bool) *failure {
 		n, err := h.scan(u.in.unread(), answerLimits, toHEAD)
 		u.in.keepFields(h.fields)
 		if err != nil {
+			u.x.endpoint.Malformed(u.in.unread())
 			return failMalformed
 		}
 		if n > 0 {
@@ -228,13 +229,17 @@ func (u *upstream) scan(h *answerHead, toHEAD bool) *failure {
 	}
 }
 
-// silence is the failure of an answer of which no byte came.
-func (u *upstream) silence() *failure {
+// silence is the failure of an answer of which no byte came; err is why.
+func (u *upstream) silence(err error) *failure {
 	switch {
 	case u.left:
 		return failGone
 	case u.conn.WasCut():
 		return failTimeout
+	case !u.spoke && u.conn.Garbled():
+		return failMalformed
+	case !u.spoke && u.conn.Denied(err):
+		return failTLS
 	case !u.spoke && u.conn.Refused():
 		return failRefused
 	case !u.spoke && u.conn.Retired():
