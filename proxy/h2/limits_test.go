@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -255,5 +256,30 @@ func TestABackendThatDoesNotReadHoldsAClientOfHTTP2Back(t *testing.T) {
 				t.Errorf("then the backend read %s, want %s", got, want)
 			}
 		})
+	}
+}
+
+func TestConnectionsAreCountedOutWhenTheyEnd(t *testing.T) {
+	t.Parallel()
+	o := options{front: proxy.Front{Limits: proxy.Limits{HeaderBytes: 64 << 10, HeaderCount: 100, HeaderTimeout: time.Minute, IdleTimeout: time.Minute, ConnectionsPerIP: 1}}}
+	b := newBench(t, o, origins(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))["h1"])
+	for range 3 {
+		var first *rawClient
+		testkit.Until(t, testkit.Patience, "the connection before to be counted out", func() (bool, any) {
+			first = dialRaw(t, b)
+			_, ok := first.until(settingsFrame)
+			return ok, nil
+		})
+		c, err := net.Dial("tcp", b.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(testkit.Patience))
+		_, _ = io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+		if n, err := c.Read(make([]byte, 1)); n > 0 || os.IsTimeout(err) {
+			t.Errorf("a second connection of one address hears %d bytes, %v; want its end", n, err)
+		}
+		_ = c.Close()
+		_ = first.Close()
 	}
 }
