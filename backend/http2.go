@@ -161,7 +161,13 @@ func (h *http2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if control.EnableFullDuplex() != nil {
 		panic(http.ErrAbortHandler)
 	}
-	resp, err := m.conn.RoundTrip(h.request(w, r))
+	out := h.request(w, r)
+	if r.ContentLength != 0 {
+		body := newUpload(r.Body)
+		defer body.end(control)
+		out.Body = body
+	}
+	resp, err := m.conn.RoundTrip(out)
 	if err != nil {
 		h.judge(m, err)
 		panic(http.ErrAbortHandler)

@@ -210,7 +210,9 @@ func TestAClientOfHTTP2ThatDoesNotReadHoldsTheBackendBack(t *testing.T) {
 			b := newBench(t, options{}, origins(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				_, _ = io.CopyBuffer(struct{ io.Writer }{w}, newPouring(&poured), make([]byte, 64<<10))
 			}))[kind])
-			resp, err := b.client.Get(b.url("/"))
+			client := *b.client
+			client.Timeout = 5 * testkit.Patience // for all of it
+			resp, err := client.Get(b.url("/"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -239,7 +241,9 @@ func TestABackendThatDoesNotReadHoldsAClientOfHTTP2Back(t *testing.T) {
 			var poured atomic.Int64
 			answer := make(chan string, 1)
 			go func() {
-				resp, err := b.client.Post(b.url("/"), "text/plain", newPouring(&poured))
+				client := *b.client
+				client.Timeout = 5 * testkit.Patience // for all of it
+				resp, err := client.Post(b.url("/"), "text/plain", newPouring(&poured))
 				if err != nil {
 					answer <- err.Error()
 					return

@@ -1,8 +1,10 @@
 package h2
 
 import (
+	"context"
 	"encoding/binary"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -237,5 +239,49 @@ func TestWhatMayHaveBeenDoneIsNotDoneAgain(t *testing.T) {
 				t.Errorf("answer %d after %d requests, want 502 after 2: it may have been done", got, backend.requests())
 			}
 		})
+	}
+}
+
+// A call in which both sides have nothing to say for a while, until the backend ends it in one way or another.
+func TestTheEndOfACallIsHeardWhileItsClientSaysNothing(t *testing.T) {
+	t.Parallel()
+	trailers := append([]byte{0x88, 0x00, 11}, "grpc-status\x02"+"14"...) // an answer that ends with its head
+	for name, c := range map[string]struct {
+		answer func(stream uint32) []byte
+		status int
+	}{
+		"the stream is refused":      {func(s uint32) []byte { return reset(s, refusedStream) }, 503},
+		"the stream is reset":        {func(s uint32) []byte { return reset(s, internalError) }, 502},
+		"the connection is closed":   {func(uint32) []byte { return nil }, 502},
+		"the connection goes away":   {func(s uint32) []byte { return goaway(s-1, 0) }, 503},
+		"it is answered with no end": {func(s uint32) []byte { return frame(headersFrame, 0x5, s, trailers) }, 200},
+	} {
+		for _, version := range []string{"HTTP/1", "HTTP/2"} {
+			t.Run(version+" "+name, func(t *testing.T) {
+				t.Parallel()
+				b := newBench(t, options{}, newRawBackend(t, func(_ int, stream uint32) []byte { return c.answer(stream) }).url)
+				body, more := io.Pipe()
+				defer more.Close()
+				client := http.DefaultClient
+				if version == "HTTP/2" {
+					client = b.client
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
+				defer cancel()
+				req, err := http.NewRequestWithContext(ctx, "POST", b.url("/"), body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Header.Set("Content-Type", "application/grpc")
+				resp, err := client.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = resp.Body.Close()
+				if resp.StatusCode != c.status {
+					t.Errorf("answer %d, want %d", resp.StatusCode, c.status)
+				}
+			})
+		}
 	}
 }
