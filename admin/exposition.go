@@ -91,6 +91,8 @@ func (c *collector) about(out sink) {
 	tls := c.proxy.Certificates()
 	out.counter(c.tlsReloads, tls.Taken, "success")
 	out.counter(c.tlsReloads, tls.Refused, "failure")
+	out.counter(c.tlsOrders, tls.Issued, "success")
+	out.counter(c.tlsOrders, tls.Unissued, "failure")
 	for _, e := range tls.Expiries {
 		out.gauge(c.certificate, float64(e.NotAfter.Unix()), e.Listener, e.File)
 	}

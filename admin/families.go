@@ -4,15 +4,14 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // families are the metrics' names, helps and labels. Label values come from the configuration and from fixed lists only.
 type families struct {
-	requests, duration, inFlight, endpointUp, weight, traffic        *prometheus.Desc
-	dnsFailures                                                      *prometheus.Desc
-	selections, retries, upstreamErrors, clientErrors                *prometheus.Desc
-	phase, step, info, paused, waiting, transitions, rollouts        *prometheus.Desc
-	verdict, value, limit, lasted, evidence, needed, aa              *prometheus.Desc
-	samples, bad                                                     *prometheus.Desc
-	reloads, lastReload, build, panics, journalErrors, accessDropped *prometheus.Desc
-	tlsReloads, certificate, keyFetches, outbox                      *prometheus.Desc
-	all                                                              []*prometheus.Desc
+	requests, duration, inFlight, endpointUp, weight, traffic                 *prometheus.Desc
+	dnsFailures, selections, retries, upstreamErrors, clientErrors, phase     *prometheus.Desc
+	step, info, paused, waiting, transitions, rollouts                        *prometheus.Desc
+	verdict, value, limit, lasted, evidence, needed                           *prometheus.Desc
+	aa, samples, bad, reloads, lastReload, build                              *prometheus.Desc
+	panics, journalErrors, accessDropped, tlsReloads, certificate, keyFetches *prometheus.Desc
+	outbox, tlsOrders                                                         *prometheus.Desc
+	all                                                                       []*prometheus.Desc
 }
 
 func newFamilies() *families {
@@ -61,6 +60,7 @@ func newFamilies() *families {
 	f.reloads = add("config_reloads_total", "Times the configuration was read.", "result")
 	f.lastReload = add("config_last_reload_success_timestamp_seconds", "When the configuration in force was read.")
 	f.tlsReloads = add("tls_reloads_total", "Certificates whose files changed, by what became of them.", "result")
+	f.tlsOrders = add("tls_orders_total", "Certificates that were ordered at an authority, by what became of them.", "result")
 	f.certificate = add("tls_certificate_not_after_seconds", "Until when a listener's certificate is good, Unix time.", "listener", "file")
 	f.keyFetches = add("identity_key_fetches_total", "Fetches of the keys of tokens, of new ones and failed ones.", "result")
 	f.build = add("build_info", "1 for this binary.", "version", "revision", "goversion")

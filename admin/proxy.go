@@ -36,6 +36,8 @@ type Certificates struct {
 	Expiries []Expiry
 	// Taken and Refused count changed files that are in force, and that could not be used.
 	Taken, Refused uint64
+	// Issued and Unissued count the orders of certificates at an authority, by what became of them.
+	Issued, Unissued uint64
 }
 
 // Expiry is until when a certificate is good.

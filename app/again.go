@@ -17,6 +17,8 @@ func again(c *config.Route, out *router.Route) {
 			switch on {
 			case "connect-failure":
 				out.Retry.Connect = true
+			case "refused-stream":
+				out.Retry.Refused = true
 			case "502":
 				out.Retry.S502 = true
 			case "503":

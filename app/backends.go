@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,7 +56,7 @@ func (s *backends) plan(cfg *config.Config) (_ map[backendName]*runningBackend, 
 				continue
 			}
 			made := backendConfig(&c, s.sweeper)
-			made.Looked = s.looked(name)
+			made.Looked, made.Trouble = s.looked(name), s.troubled(name)
 			if s.idle {
 				made.Endpoints = []string{"http://127.0.0.1"}
 			}
@@ -82,6 +83,22 @@ func (s *backends) looked(of backendName) func(string, error) {
 			return
 		}
 		log.Info("a name can be looked up again", zap.String("endpoint", name))
+	}
+}
+
+// troubledEvery is how often it is logged that an endpoint can't be spoken to for one and the same reason; every request that meets it is
+// counted.
+const troubledEvery = 10 * time.Second
+
+// troubled logs why an endpoint can't be spoken to.
+func (s *backends) troubled(of backendName) func(string, error) {
+	log := s.log.With(zap.String("route", of.route), zap.String("backend", of.backend))
+	lines := &seldom{every: troubledEvery}
+	return func(endpoint string, err error) {
+		reason, _, _ := strings.Cut(err.Error(), ": current time") // which is another one each time
+		if others, ok := lines.allows(endpoint+" "+reason, time.Now()); ok {
+			log.Warn("an endpoint can't be spoken to", zap.String("endpoint", endpoint), zap.Error(err), zap.Int("others since the last line", others))
+		}
 	}
 }
 

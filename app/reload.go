@@ -104,7 +104,7 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	secured, err := a.secured.plan(cfg, a.certificateChanged)
+	secured, err := a.secured.plan(cfg, edgeReports{a.certificateChanged, a.certificateOrdered})
 	if err != nil {
 		return 0, err
 	}

@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
+	"net/url"
+	"path/filepath"
 	"reflect"
-	"sync"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -28,8 +31,14 @@ type securedListener struct {
 // secured are the listeners with TLS, by address. A reload keeps those whose configuration stays, and makes them look at their files.
 type secured map[string]*securedListener
 
-// plan makes what a configuration has and is not there yet. Nothing is started; report is told of files that change.
-func (s secured) plan(cfg *config.Config, report func(listener string, err error)) (secured, error) {
+// edgeReports are told of what happens to a listener's certificates.
+type edgeReports struct {
+	changed func(listener string, err error)
+	ordered func(listener string, o listener.Order)
+}
+
+// plan makes what a configuration has and is not there yet. Nothing is started.
+func (s secured) plan(cfg *config.Config, reports edgeReports) (secured, error) {
 	next := secured{}
 	for i := range cfg.Listeners {
 		c := &cfg.Listeners[i]
@@ -41,7 +50,11 @@ func (s secured) plan(cfg *config.Config, report func(listener string, err error
 			next[c.Address] = old
 			continue
 		}
-		t, err := listener.New(tlsOptions(c), func(err error) { report(c.Name, err) })
+		o := tlsOptions(c)
+		if o.ACME = acme(c.TLS.ACME, cfg.State.Dir); o.ACME != nil {
+			o.ACME.Report = func(order listener.Order) { reports.ordered(c.Name, order) }
+		}
+		t, err := listener.New(o, func(err error) { reports.changed(c.Name, err) })
 		if err != nil {
 			return nil, fmt.Errorf("listener %q: %w", c.Name, err)
 		}
@@ -84,6 +97,22 @@ func tlsOptions(c *config.Listener) listener.Options {
 	return o
 }
 
+// acme is how certificates are got; nil where none are. Each authority has a folder of its own: what one issued for a try is nothing that
+// another one would have to.
+func acme(c *config.ACME, stateDir string) *listener.ACME {
+	if c == nil {
+		return nil
+	}
+	host := "authority"
+	if u, err := url.Parse(c.Directory); err == nil && u.Hostname() != "" {
+		host = strings.ReplaceAll(u.Hostname(), ":", "_")
+	}
+	return &listener.ACME{
+		Domains: c.Domains, Email: c.Email, Directory: c.Directory,
+		Folder: filepath.Join(stateDir, "acme", fmt.Sprintf("%s-%x", host, sha256.Sum256([]byte(c.Directory)))[:len(host)+9]),
+	}
+}
+
 // clientTLS is how a backend's endpoints are asked to prove who they are; nil where nothing is said.
 func clientTLS(c *config.BackendTLS) (*tls.Config, error) {
 	if c == nil {
@@ -117,16 +146,36 @@ func (a *App) certificateChanged(name string, err error) {
 	a.Log.Info("changed certificates are in force", zap.String("listener", name))
 }
 
+// certificateOrdered logs what became of asking an authority for a certificate.
+func (a *App) certificateOrdered(name string, o listener.Order) {
+	log := a.Log.With(zap.String("listener", name), zap.String("domain", o.Domain))
+	if o.Vault != nil {
+		log.Warn("the folder that keeps certificates is of no use", zap.Error(o.Vault))
+	}
+	switch {
+	case o.Err != nil && o.NotAfter.IsZero():
+		a.certificates.unissued.Add(1)
+		log.Error("no certificate was issued, and there is none: clients that ask for the name are turned away", zap.Error(o.Err), zap.Time("next", o.Next))
+	case o.Err != nil:
+		a.certificates.unissued.Add(1)
+		log.Error("the certificate was not renewed; the one before stays in force", zap.Error(o.Err), zap.Time("notAfter", o.NotAfter), zap.Time("next", o.Next))
+	case !o.Next.IsZero():
+		a.certificates.issued.Add(1)
+		log.Info("a certificate was issued and is in force", zap.Time("notAfter", o.NotAfter), zap.Time("renewal", o.Next))
+	}
+}
+
 // certificates is what others see of the listeners' TLS.
 type certificates struct {
-	secured        atomic.Pointer[secured]
-	taken, refused atomic.Uint64
+	secured                          atomic.Pointer[secured]
+	taken, refused, issued, unissued atomic.Uint64
 }
 
 // Certificates are those in force, and what became of changed ones.
 func (a *App) Certificates() admin.Certificates {
-	out := admin.Certificates{Taken: a.certificates.taken.Load(), Refused: a.certificates.refused.Load()}
-	if s := a.certificates.secured.Load(); s != nil {
+	c := &a.certificates
+	out := admin.Certificates{Taken: c.taken.Load(), Refused: c.refused.Load(), Issued: c.issued.Load(), Unissued: c.unissued.Load()}
+	if s := c.secured.Load(); s != nil {
 		for _, t := range *s {
 			for _, e := range t.Expiries() {
 				out.Expiries = append(out.Expiries, admin.Expiry{Listener: t.name, File: e.File, NotAfter: e.NotAfter})
@@ -141,18 +190,10 @@ const refusedEvery = time.Second
 
 // refused logs why connections came to nothing: anyone can make them, so not each.
 func (a *App) refused() func(listener string, err error) {
-	var mu sync.Mutex
-	var last time.Time
-	silent := 0
+	lines := &seldom{every: refusedEvery}
 	return func(name string, err error) {
-		mu.Lock()
-		defer mu.Unlock()
-		now := time.Now()
-		if now.Sub(last) < refusedEvery {
-			silent++
-			return
+		if others, ok := lines.allows("", time.Now()); ok {
+			a.Log.Warn("a connection came to nothing", zap.String("listener", name), zap.Error(err), zap.Int("others since the last line", others))
 		}
-		a.Log.Warn("a connection came to nothing", zap.String("listener", name), zap.Error(err), zap.Int("others since the last line", silent))
-		last, silent = now, 0
 	}
 }

@@ -54,6 +54,9 @@ type Config struct {
 	ResolveEvery time.Duration
 	// Looked is told when a name can't be looked up, once, and when it can again, with a nil error. It may be nil.
 	Looked func(name string, err error)
+	// Trouble is told why an endpoint can't be spoken to: no TLS with it, or an answer that is none. It is told of each, by many goroutines,
+	// and may be nil.
+	Trouble func(endpoint string, err error)
 }
 
 // Timeouts are how long a request waits for the backend; zero is for ever.

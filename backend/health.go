@@ -112,11 +112,19 @@ func (h *HealthCheck) askHTTP(ctx context.Context, client *http.Client, e *Endpo
 	}
 	resp, err := client.Do(req)
 	if err != nil {
+		e.unwell(err)
 		return false
 	}
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
 	return resp.StatusCode >= 200 && resp.StatusCode < 400
+}
+
+// unwell tells of a check that could not be made over TLS: no request comes so far as to meet the same.
+func (e *Endpoint) unwell(err error) {
+	if e.secure != nil && isHandshake(err) {
+		e.Trouble(handshakeFault(err))
+	}
 }
 
 func (h *HealthCheck) askTCP(ctx context.Context, e *Endpoint) bool {
@@ -140,6 +148,7 @@ func (h *HealthCheck) askGRPC(ctx context.Context, client *http.Client, e *Endpo
 	req.Header.Set("Te", "trailers")
 	resp, err := client.Do(req)
 	if err != nil {
+		e.unwell(err)
 		return false
 	}
 	defer resp.Body.Close()

@@ -33,6 +33,10 @@ type memory struct {
 	conn  *http.ClientConn // to the endpoint
 	ended atomic.Bool      // the far end is closed
 	lost  atomic.Bool      // the endpoint's connection was gone when the request met it
+	// garbled says that what the endpoint speaks is no HTTP/2, denied that it refuses TLS with us.
+	garbled, denied atomic.Bool
+	// refused and retired say that the endpoint did nothing of the request: it took no such stream, or no further one on this connection.
+	refused, retired atomic.Bool
 }
 
 // silent says that a request can be written: nothing has ended, at either end.
@@ -161,9 +165,15 @@ func (h *http2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if control.EnableFullDuplex() != nil {
 		panic(http.ErrAbortHandler)
 	}
-	resp, err := m.conn.RoundTrip(h.request(w, r))
+	out := h.request(w, r)
+	if r.ContentLength != 0 {
+		body := newUpload(r.Body)
+		defer body.end(control)
+		out.Body = body
+	}
+	resp, err := m.conn.RoundTrip(out)
 	if err != nil {
-		m.lost.Store(m.conn.Err() != nil)
+		h.judge(m, err)
 		panic(http.ErrAbortHandler)
 	}
 	defer resp.Body.Close()
@@ -190,6 +200,18 @@ func (h *http2) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	for name, values := range resp.Trailer {
 		header[http.TrailerPrefix+name] = values
+	}
+}
+
+// judge notes why there is no answer.
+func (h *http2) judge(m *memory, err error) {
+	m.lost.Store(m.conn.Err() != nil)
+	m.refused.Store(isRefused(err))
+	m.retired.Store(isRetired(err))
+	m.denied.Store(h.endpoint.Refusal(err))
+	if isGarbled(err) {
+		m.garbled.Store(true)
+		h.endpoint.Trouble(errNoHTTP2)
 	}
 }
 

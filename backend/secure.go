@@ -66,6 +66,7 @@ func (e *Endpoint) dialSecure(ctx context.Context, http1 bool) (*Conn, error) {
 		secure := tls.Client(nc, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = nc.Close()
+			e.Trouble(handshakeFault(err))
 			return nil, fmt.Errorf("%w: %w", ErrTLS, err)
 		}
 		nc = secure

@@ -63,8 +63,10 @@ type Listener struct {
 // ListenerTLS is a listener's side of TLS.
 type ListenerTLS struct {
 	// Certificates, read anew when their files change. A client gets the one for the name it asks for; one that asks for none gets the
-	// first. Required.
+	// first. Required, unless ACME gets them.
 	Certificates []Certificate
+	// ACME gets certificates from an authority. Default: none.
+	ACME *ACME
 	// ClientCAFile holds the authorities, in PEM, of which every client must show a certificate; a path relative to the configuration's
 	// folder. Default: none is asked for.
 	ClientCAFile string

@@ -53,10 +53,13 @@ func (d *decoder) listener(v value, l *Listener) {
 func (d *decoder) listenerTLS(v value, t *ListenerTLS) {
 	d.object(v, keys{
 		"certificates": listOf(d, &t.Certificates, zero[Certificate], d.certificate),
+		"acme":         maybe(&t.ACME, defaultACME(), d.acme),
 		"clientCAFile": one(d, &t.ClientCAFile, parseText),
 		"minVersion":   one(d, &t.MinVersion, oneOf([]string{"1.2", "1.3"})),
 	})
-	d.required(v, "certificates", "like certificates: [{certFile: tls.crt, keyFile: tls.key}]")
+	if t.ACME == nil {
+		d.required(v, "certificates", "like certificates: [{certFile: tls.crt, keyFile: tls.key}], or acme: {domains: [shop.example.com]}")
+	}
 	if d.has(v.path+".certificates") && len(t.Certificates) == 0 && !d.broken(v.path+".certificates") {
 		d.errorf(v.path+".certificates", "the list is empty; write it like [{certFile: tls.crt, keyFile: tls.key}]")
 	}

@@ -9,6 +9,7 @@ import (
 // named at once; a rule leaves out what is broken already.
 func (d *decoder) rules(c *Config) {
 	d.listenerRules(c)
+	d.acmeRules(c)
 	if c.State.Dir == "" && !d.broken("state") {
 		d.errorf("state.dir",
 			"there is no default here: neither STATE_DIRECTORY, XDG_STATE_HOME nor HOME is set; write state: {dir: /var/lib/sluice}")

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,6 +13,25 @@ import (
 type certificates struct {
 	all    []*tls.Certificate
 	byName map[string]*tls.Certificate // lower case; "*.example.com" for one label before
+	listed bool                        // a name that none of them has gets none, even of a single one
+}
+
+func (l *certificates) add(c *tls.Certificate) {
+	l.all = append(l.all, c)
+	for _, name := range names(c.Leaf) {
+		if l.byName[name] == nil { // the first of the file wins
+			l.byName[name] = c
+		}
+	}
+}
+
+// with are these and those that an authority has issued; the names that may have one are listed then.
+func (l *certificates) with(issued []*tls.Certificate) *certificates {
+	out := &certificates{byName: map[string]*tls.Certificate{}, listed: true}
+	for _, c := range slices.Concat(l.all, issued) {
+		out.add(c)
+	}
+	return out
 }
 
 // readCertificates reads the pairs; the error names the file, and what is wrong with it.
@@ -22,12 +42,7 @@ func readCertificates(pairs []Pair, now time.Time) (*certificates, error) {
 		if err != nil {
 			return nil, err
 		}
-		list.all = append(list.all, c)
-		for _, name := range names(c.Leaf) {
-			if list.byName[name] == nil { // the first of the file wins
-				list.byName[name] = c
-			}
-		}
+		list.add(c)
 	}
 	return list, nil
 }
@@ -62,10 +77,13 @@ func names(leaf *x509.Certificate) []string {
 
 // choose is the certificate for a client: the one whose name it asks for, exactly or by a wildcard in place of the first label. Who asks
 // for none gets the first. Where several stand to choose from and none fits, there is none, and the client is told unrecognized_name (RFC
-// 6066, section 3): another's certificate would only make it say that somebody listens in. A single one is shown to everybody.
+// 6066, section 3): another's certificate would only make it say that somebody listens in. A single one of a file is shown to everybody.
 func (l *certificates) choose(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
-	if name == "" || len(l.all) == 1 {
+	switch {
+	case len(l.all) == 0:
+		return nil, nil
+	case name == "", len(l.all) == 1 && !l.listed:
 		return l.all[0], nil
 	}
 	if c := l.byName[name]; c != nil {

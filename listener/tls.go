@@ -25,6 +25,8 @@ type Options struct {
 	MinVersion uint16
 	// Protocols for ALPN, the preferred one first.
 	Protocols []string
+	// ACME gets further certificates from an authority; nil gets none.
+	ACME *ACME
 }
 
 // TLS is a listener's side of the handshake. It follows its files: what can't be used is reported, and the one before stays.
@@ -34,8 +36,12 @@ type TLS struct {
 	config  atomic.Pointer[tls.Config]
 	expires atomic.Pointer[[]Expiry]
 
-	mu   sync.Mutex // one look at a time; guards what follows
-	used string     // the files that were looked at last, as stamp tells them
+	issuer *issuer // nil without ACME
+
+	mu        sync.Mutex // one change at a time; guards what follows
+	used      string     // the files that were looked at last, as stamp tells them
+	files     *certificates
+	clientCAs *x509.CertPool // nil where clients show no certificate
 }
 
 // Expiry is until when a certificate is good.
@@ -44,9 +50,12 @@ type Expiry struct {
 	NotAfter time.Time
 }
 
-// New reads the files. report is told of what Run finds.
+// New reads the files, and the certificates that ACME has kept. report is told of what Run finds.
 func New(o Options, report func(error)) (*TLS, error) {
 	t := &TLS{options: o, report: report, used: o.stamp()}
+	if o.ACME != nil {
+		t.issuer = newIssuer(*o.ACME, t.issued)
+	}
 	if err := t.load(); err != nil {
 		return nil, err
 	}
@@ -62,11 +71,16 @@ func (t *TLS) Expiries() []Expiry { return *t.expires.Load() }
 // lookEvery is how often Run looks at the files.
 const lookEvery = 500 * time.Millisecond
 
-// Run looks whether the files have changed until ctx ends. A change is taken up when two looks have found the same, so that who writes a
+// Run looks whether the files have changed, and gets certificates from an authority, until ctx ends. A change is taken up when two looks have found the same, so that who writes a
 // certificate first and its key a moment later is not caught between the two.
 func (t *TLS) Run(ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	var issuing sync.WaitGroup
+	defer issuing.Wait()
+	if t.issuer != nil {
+		issuing.Go(func() { t.issuer.Run(ctx) })
+	}
 	for last := ""; ; {
 		select {
 		case <-ctx.Done():
@@ -81,8 +95,13 @@ func (t *TLS) Run(ctx context.Context) error {
 	}
 }
 
-// Look takes changed files up at once.
-func (t *TLS) Look() { t.look(t.options.stamp()) }
+// Look takes changed files up at once, and asks the authority again for what it refused before.
+func (t *TLS) Look() {
+	t.look(t.options.stamp())
+	if t.issuer != nil {
+		t.issuer.retry()
+	}
+}
 
 func (t *TLS) look(stamp string) {
 	t.mu.Lock()
@@ -98,27 +117,53 @@ func (t *TLS) look(stamp string) {
 	t.report(err)
 }
 
-// load makes the configuration of a handshake anew: session tickets of the one before, perhaps of clients that are no longer let in, are
-// void with it.
+// load reads the files.
 func (t *TLS) load() error {
 	list, err := readCertificates(t.options.Certificates, time.Now())
 	if err != nil {
 		return err
 	}
-	c := &tls.Config{MinVersion: t.options.MinVersion, NextProtos: t.options.Protocols, GetCertificate: list.choose}
+	var clients *x509.CertPool
 	if file := t.options.ClientCAFile; file != "" {
-		if c.ClientCAs, err = ReadAuthorities(file); err != nil {
+		if clients, err = ReadAuthorities(file); err != nil {
 			return err
 		}
-		c.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	t.files, t.clientCAs = list, clients
+	t.publish()
+	return nil
+}
+
+// issued takes up what an authority has issued.
+func (t *TLS) issued() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.publish()
+}
+
+// publish makes the configuration of a handshake anew: session tickets of the one before, perhaps of clients that are no longer let in, are
+// void with it.
+func (t *TLS) publish() {
+	c := &tls.Config{MinVersion: t.options.MinVersion, NextProtos: t.options.Protocols}
+	if t.clientCAs != nil {
+		c.ClientCAs, c.ClientAuth = t.clientCAs, tls.RequireAndVerifyClientCert
 	}
 	var expires []Expiry
 	for i, p := range t.options.Certificates {
-		expires = append(expires, Expiry{p.CertFile, list.all[i].Leaf.NotAfter})
+		expires = append(expires, Expiry{p.CertFile, t.files.all[i].Leaf.NotAfter})
 	}
+	list := t.files
+	if t.issuer != nil {
+		issued, files := t.issuer.certificates()
+		list = list.with(issued)
+		c.GetConfigForClient = t.issuer.proof
+		for i, file := range files {
+			expires = append(expires, Expiry{file, issued[i].Leaf.NotAfter})
+		}
+	}
+	c.GetCertificate = list.choose
 	t.expires.Store(&expires)
 	t.config.Store(c)
-	return nil
 }
 
 // ReadAuthorities reads a PEM file of certificates.

@@ -52,11 +52,12 @@ const (
 	UpstreamUnavailable                         // no healthy endpoint
 	UpstreamBusy                                // as many connections as there may be
 	UpstreamTLS                                 // no TLS connection: an unknown certificate, say
+	UpstreamRefused                             // a stream of HTTP/2 refused unprocessed
 	NumUpstreamErrors
 )
 
 var upstreamNames = [NumUpstreamErrors]string{
-	"connect", "connect-timeout", "timeout", "reset", "malformed", "truncated", "unavailable", "busy", "tls",
+	"connect", "connect-timeout", "timeout", "reset", "malformed", "truncated", "unavailable", "busy", "tls", "refused-stream",
 }
 
 // String is the kind as a label.
@@ -72,11 +73,12 @@ const (
 	Retry502                        // the answer, or ours in its place, has this status
 	Retry503
 	Retry504
-	RetryRescue // another backend answers in place of the canary
+	RetryRescue  // another backend answers in place of the canary
+	RetryRefused // the backend refused the stream unprocessed
 	NumRetryReasons
 )
 
-var retryNames = [NumRetryReasons]string{"stale", "connect-failure", "502", "503", "504", "rescue"}
+var retryNames = [NumRetryReasons]string{"stale", "connect-failure", "502", "503", "504", "rescue", "refused-stream"}
 
 // String is the reason as a label.
 func (r RetryReason) String() string { return label(retryNames[:], uint8(r), "retry-reason") }

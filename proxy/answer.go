@@ -30,7 +30,7 @@ func (h *answerHead) scan(p []byte, limit headLimits, toHEAD bool) (int, error) 
 	for {
 		line, err := cutLine(p[at:])
 		switch {
-		case err != nil, line == nil && len(p) >= limit.bytes, at+len(line) > limit.bytes:
+		case err != nil, line == nil && (len(p) >= limit.bytes || at == 0 && !begins(p)), at+len(line) > limit.bytes:
 			return 0, errAnswer
 		case line == nil:
 			return 0, nil
@@ -56,6 +56,13 @@ func (h *answerHead) scan(p []byte, limit headLimits, toHEAD bool) (int, error) 
 		}
 		at += len(line)
 	}
+}
+
+// begins says that p, a line without its end, may become a status line. What speaks another protocol may never end one.
+func begins(p []byte) bool {
+	const prefix = "HTTP/1."
+	n := min(len(p), len(prefix))
+	return string(p[:n]) == prefix[:n]
 }
 
 // statusLine reads "HTTP/1.1 200 OK"; the reason, and the space before it, may be missing.

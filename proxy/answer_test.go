@@ -44,7 +44,7 @@ func TestABrokenAnswerIsRefused(t *testing.T) {
 	t.Parallel()
 	const start = "HTTP/1.1 200 OK\r\n"
 	for _, input := range []string{
-		"hello\r\n", "HTTP/1.1 20 OK\r\n", "HTTP/1.1 2000 OK\r\n", "HTTP/1.1 099 x\r\n", "HTTP/1.1 600 x\r\n", "HTTP/1.1 -20 x\r\n",
+		"hello\r\n", "hello", "HTTP/2", "\x00\x00\x00\x04", "HTTP/1.1 20 OK\r\n", "HTTP/1.1 2000 OK\r\n", "HTTP/1.1 099 x\r\n", "HTTP/1.1 600 x\r\n", "HTTP/1.1 -20 x\r\n",
 		"HTTP/2.0 200 OK\r\n", "HTTP/1.2 200 OK\r\n", "HTTP/1.1  200 OK\r\n", "HTTP/1.1 200 O\x00K\r\n", "HTTP/1.1 200 OK\n",
 		start + "x: a\x00b\r\n", start + "x: a\rb\r\n", start + "x : a\r\n", start + " x: a\r\n", start + "x\r\n",
 		start + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n", start + "Content-Length: x\r\n\r\n",

@@ -130,7 +130,11 @@ func (f *Front) negotiate(c net.Conn) (net.Conn, bool, error) {
 		}
 		return c, false, err
 	}
-	return secure, secure.ConnectionState().NegotiatedProtocol == "h2", nil
+	spoken := secure.ConnectionState().NegotiatedProtocol
+	if spoken == listener.ProofProtocol {
+		return c, false, io.EOF // an authority that has seen what it looked for
+	}
+	return secure, spoken == "h2", nil
 }
 
 // plainOnTLS is for a client that has mistaken the port; nothing of its request was read.

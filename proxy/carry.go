@@ -65,21 +65,24 @@ func (x *exchange) carry() bool {
 	return x.pass(x.endpoint)
 }
 
-// answerFrom gets the head of an answer: at the second go when the first met a connection that the backend had closed already.
+// answerFrom gets the head of an answer: at the second go when the first met a connection that the backend had closed already, or closes.
 func (x *exchange) answerFrom(e *backend.Endpoint) *failure {
 	f := x.attempt(e, false)
-	if f == nil || !f.stale || !x.replayable() {
-		return f
+	if f != nil && f.stale && x.replayable(f) {
+		x.meter().Retried(metrics.RetryStale)
+		x.up.discard()
+		f = x.attempt(e, true)
 	}
-	x.meter().Retried(metrics.RetryStale)
-	x.up.discard()
-	return x.attempt(e, true)
+	if f == failRetired {
+		f = failRefused // the client gets an error for it: that is no connection's end in passing
+	}
+	return f
 }
 
 // replayable says whether sending the request again can do no harm: it is whole in our hands, and doing it twice is the same as doing
-// it once (RFC 9110, section 9.2.2).
-func (x *exchange) replayable() bool {
-	return !x.request.pumping && idempotent(x.method)
+// it once (RFC 9110, section 9.2.2), or it was not done at all.
+func (x *exchange) replayable(f *failure) bool {
+	return !x.request.pumping && (f == failRetired || idempotent(x.method))
 }
 
 func idempotent(m metrics.Method) bool {
@@ -128,7 +131,7 @@ func (x *exchange) send(e *backend.Endpoint, fresh bool) *failure {
 			x.up.discard()
 			continue
 		case err != nil && whole:
-			return x.up.silence()
+			return x.up.silence(err)
 		}
 		x.request.begin()
 		return nil

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"sluice/backend"
 	"sluice/metrics"
@@ -12,8 +13,10 @@ import (
 // returns what became of it at last; the answer, if there is one, is in x.answer. Every attempt but the last one is counted here.
 func (x *exchange) again(f *failure) *failure {
 	if r := x.route.Retry; r != nil {
-		for tries := 0; tries < r.Attempts && x.retries(f); tries++ {
-			next := x.route.Backends[x.choice.Backend].Choose(backend.Ask{Draw: rand.Uint64(), Key: x.choice.Key, Except: x.endpoint})
+		var tried [maxTries]*backend.Endpoint
+		for tries := 0; tries < min(r.Attempts, maxTries) && x.retries(f); tries++ {
+			tried[tries] = x.endpoint
+			next := x.another(tried[:tries+1])
 			now := metrics.Now()
 			if next == nil || !r.Budget.Take(now) {
 				break
@@ -28,13 +31,33 @@ func (x *exchange) again(f *failure) *failure {
 	return f
 }
 
+// maxTries is the most retries of a request that the configuration allows.
+const maxTries = 10
+
+// another is the endpoint for the next attempt: one that was not tried yet, where there is one that takes requests.
+func (x *exchange) another(tried []*backend.Endpoint) *backend.Endpoint {
+	b, draw := x.route.Backends[x.choice.Backend], rand.Uint64()
+	next := b.Choose(backend.Ask{Draw: draw, Key: x.choice.Key, Except: x.endpoint})
+	if !slices.Contains(tried, next) {
+		return next
+	}
+	all := b.Endpoints()
+	for i := range all {
+		if e := all[(draw+uint64(i))%uint64(len(all))]; e.Healthy() && !e.Ejected() && !slices.Contains(tried, e) {
+			return e
+		}
+	}
+	return next
+}
+
 // retries says whether the route sends a request with such an end again.
 func (x *exchange) retries(f *failure) bool {
-	status := x.answer.status
+	r, status := x.route.Retry, x.answer.status
 	if f != nil {
 		status = f.status
 	}
-	return x.resendable(f) && x.route.Retry.Methods[x.method] && x.route.Retry.Takes(f != nil && f.unreachable, status) && x.failedStill(f)
+	takes := r.Takes(f != nil && f.unreachable, status) || f == failRefused && r.Refused
+	return takes && x.resendable(f) && r.Methods[x.method] && x.failedStill(f)
 }
 
 // failedStill says that the last attempt has failed, and is not an answer that the client may have.
@@ -85,6 +108,8 @@ func retryReason(f *failure, status int) metrics.RetryReason {
 	switch {
 	case f != nil && f.unreachable:
 		return metrics.RetryConnect
+	case f == failRefused:
+		return metrics.RetryRefused
 	case status == 503:
 		return metrics.Retry503
 	case status == 504:

@@ -44,14 +44,18 @@ type failure struct {
 }
 
 var (
-	failConnect   = &failure{status: 502, kind: metrics.UpstreamConnect, reason: "the backend refuses connections", unreachable: true}
-	failDial      = &failure{status: 502, kind: metrics.UpstreamConnectTimeout, reason: "the backend does not accept a connection in time", unreachable: true}
-	failLate      = &failure{status: 504, kind: metrics.UpstreamConnectTimeout, reason: "the request's time is over before the backend accepts a connection", unreachable: true}
-	failTLS       = &failure{status: 502, kind: metrics.UpstreamTLS, reason: "the TLS handshake with the backend fails", unreachable: true}
-	failBusy      = &failure{status: 503, kind: metrics.UpstreamBusy, reason: "the backend has as many connections as it may have", blameless: true}
-	failHealth    = &failure{status: 503, kind: metrics.UpstreamUnavailable, reason: "the backend became unavailable"}
-	failStale     = &failure{status: 502, kind: metrics.UpstreamReset, reason: "the backend closed the connection", stale: true}
-	failReset     = &failure{status: 502, kind: metrics.UpstreamReset, reason: "the backend closed the connection before it answered"}
+	failConnect = &failure{status: 502, kind: metrics.UpstreamConnect, reason: "the backend refuses connections", unreachable: true}
+	failDial    = &failure{status: 502, kind: metrics.UpstreamConnectTimeout, reason: "the backend does not accept a connection in time", unreachable: true}
+	failLate    = &failure{status: 504, kind: metrics.UpstreamConnectTimeout, reason: "the request's time is over before the backend accepts a connection", unreachable: true}
+	failTLS     = &failure{status: 502, kind: metrics.UpstreamTLS, reason: "the TLS handshake with the backend fails", unreachable: true}
+	failBusy    = &failure{status: 503, kind: metrics.UpstreamBusy, reason: "the backend has as many connections as it may have", blameless: true}
+	failHealth  = &failure{status: 503, kind: metrics.UpstreamUnavailable, reason: "the backend became unavailable"}
+	failStale   = &failure{status: 502, kind: metrics.UpstreamReset, reason: "the backend closed the connection", stale: true}
+	failReset   = &failure{status: 502, kind: metrics.UpstreamReset, reason: "the backend closed the connection before it answered"}
+	// The backend did nothing of the request: failRetired is the end of a connection that was on its way, of which nobody is to blame.
+	failRefused = &failure{status: 503, kind: metrics.UpstreamRefused, reason: "the backend refuses the request unprocessed"}
+	failRetired = &failure{status: 503, kind: metrics.UpstreamRefused, reason: "the backend ends the connection and has not processed the request", stale: true}
+
 	failTimeout   = &failure{status: 504, kind: metrics.UpstreamTimeout, reason: "the backend does not answer in time"}
 	failMalformed = &failure{status: 502, kind: metrics.UpstreamMalformed, reason: "the backend's answer is malformed"}
 	// Not the backend's: the client is gone, the machine is out of descriptors or ports, we have a bug (which counts as no kind).
@@ -196,7 +200,7 @@ func (u *upstream) scan(h *answerHead, toHEAD bool) *failure {
 			break
 		}
 		if !u.waitsOn() {
-			return u.silence()
+			return u.silence(err)
 		}
 	}
 	for {
@@ -204,6 +208,7 @@ func (u *upstream) scan(h *answerHead, toHEAD bool) *failure {
 		n, err := h.scan(u.in.unread(), answerLimits, toHEAD)
 		u.in.keepFields(h.fields)
 		if err != nil {
+			u.x.endpoint.Malformed(u.in.unread())
 			return failMalformed
 		}
 		if n > 0 {
@@ -224,13 +229,21 @@ func (u *upstream) scan(h *answerHead, toHEAD bool) *failure {
 	}
 }
 
-// silence is the failure of an answer of which no byte came.
-func (u *upstream) silence() *failure {
+// silence is the failure of an answer of which no byte came; err is why.
+func (u *upstream) silence(err error) *failure {
 	switch {
 	case u.left:
 		return failGone
 	case u.conn.WasCut():
 		return failTimeout
+	case !u.spoke && u.conn.Garbled():
+		return failMalformed
+	case !u.spoke && u.conn.Denied(err):
+		return failTLS
+	case !u.spoke && u.conn.Refused():
+		return failRefused
+	case !u.spoke && u.conn.Retired():
+		return failRetired
 	case !u.spoke && u.conn.MayBeStale():
 		return failStale
 	}

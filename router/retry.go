@@ -11,8 +11,9 @@ import (
 // Retry is when a request that failed is sent again. What is judged is the first attempt, whatever comes of it.
 type Retry struct {
 	Attempts int // after the first
-	// Connect, and the status that the client would get, of the backend or of us: what is tried again.
-	Connect          bool
+	// Connect, Refused for streams that the backend refused unprocessed, and the status that the client would get, of the backend or of us:
+	// what is tried again.
+	Connect, Refused bool
 	S502, S503, S504 bool
 	PerTry           time.Duration // until the answer begins; 0 is no limit of its own
 	Methods          [metrics.NumMethods]bool

@@ -11,12 +11,12 @@ import (
 	"sluice/internal/testkit"
 )
 
-// The cases of https://github.com/grpc/grpc/blob/master/doc/interop-test-descriptions.md that need neither Google's cloud nor a server of
-// C++.
+// The cases of https://github.com/grpc/grpc/blob/master/doc/interop-test-descriptions.md that need neither Google's cloud, nor a server of
+// C++, nor one server for all calls (pick_first_unary, orca_oob): weights divide them here.
 var calls = []string{
 	"empty_unary", "large_unary", "client_streaming", "server_streaming", "ping_pong", "empty_stream", "timeout_on_sleeping_server",
 	"cancel_after_begin", "cancel_after_first_response", "status_code_and_message", "special_status_message", "custom_metadata",
-	"unimplemented_method", "unimplemented_service",
+	"unimplemented_method", "unimplemented_service", "rpc_soak", "channel_soak", "orca_per_rpc",
 }
 
 func TestGRPCCallsArriveWholeOnBothVersions(t *testing.T) {
@@ -51,6 +51,9 @@ func TestGRPCCallsArriveWholeOnBothVersions(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 				defer cancel()
 				cmd := exec.CommandContext(ctx, client, "-server_host", host, "-server_port", port, "-test_case", call)
+				if call == "orca_per_rpc" { // its client looks at the load in the trailers where this policy balances
+					cmd.Args = append(cmd.Args, "-service_config_json", `{"loadBalancingConfig": [{"test_backend_metrics_load_balancer": {}}]}`)
+				}
 				if listener == "TLS" {
 					cmd.Args = append(cmd.Args, "-use_tls", "-use_test_ca", "-ca_file", e.Authority.File)
 				}

@@ -36,6 +36,8 @@ type options struct {
 	timeout  time.Duration
 	identity identity.Config
 	tls      bool
+	retry    *router.Retry
+	others   []string // further endpoints
 }
 
 func newBench(t *testing.T, o options, url string) *bench {
@@ -63,14 +65,14 @@ func newBench(t *testing.T, o options, url string) *bench {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	b, err := backend.New(backend.Config{
-		Name: "stable", Endpoints: []string{url}, ConnectTimeout: time.Second, Timeouts: o.timeouts, MaxIdle: 16, IdleTimeout: time.Minute, Sweeper: sweeper,
+		Name: "stable", Endpoints: append([]string{url}, o.others...), Balancing: backend.RoundRobin, ConnectTimeout: time.Second, Timeouts: o.timeouts, MaxIdle: 16, IdleTimeout: time.Minute, Sweeper: sweeper,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := metrics.New(metrics.Config{Blocks: true})
 	r := &router.Route{
-		Name: "shop", Timeout: o.timeout, Fallback: router.NoFallback, Backends: []*backend.Backend{b}, Meters: []*metrics.Meter{m},
+		Name: "shop", Timeout: o.timeout, Retry: o.retry, Fallback: router.NoFallback, Backends: []*backend.Backend{b}, Meters: []*metrics.Meter{m},
 		Selector: selector.New(selector.Config{Route: "shop"}, selector.Split{Canary: -1, PairWeight: 10000}),
 	}
 	live := new(router.Live)
