@@ -13,6 +13,9 @@ import (
 
 // Numbers is what was seen on both sides: "the canary failed 7 of 207 requests (3.4%), stable 10 of 4,593 (0.2%)".
 func (f *Verdict) Numbers() string {
+	if f.Sampled {
+		return f.sampled()
+	}
 	switch f.Metric {
 	case ErrorRate:
 		return fmt.Sprintf("the canary failed %s of %s (%s), stable %s of %s (%s)",
@@ -32,6 +35,9 @@ func (f *Verdict) Numbers() string {
 // Odds is what the evidence means: "A canary no worse than stable would show evidence this strong in at most 1 of 2,041 rollouts (limit: 1 in
 // 1,000)."
 func (f *Verdict) Odds() string {
+	if f.Sampled {
+		return f.noOdds()
+	}
 	good := "A canary no worse than stable"
 	if f.OverLimit {
 		good = "A canary within the limit of " + f.limit() + ", or no worse than stable,"
