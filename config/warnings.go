@@ -87,6 +87,7 @@ func (d *decoder) rolloutWarnings(r *Route, path string) {
 			d.warnf(path+".backends."+name, "has no health check, so only failed requests show that it is down; write healthCheck: {path: /healthz}")
 		}
 	}
+	d.sampledWarnings(r.Rollout, at)
 	dry := true
 	for i, c := range r.Rollout.Analysis.Checks {
 		dry = dry && c.DryRun
