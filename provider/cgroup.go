@@ -62,7 +62,7 @@ func (c *cgroup) cpu() (float64, error) {
 	passed := c.at.Sub(beforeAt)
 	switch {
 	case beforeAt.IsZero():
-		return 0, errors.New("a second look is needed")
+		return 0, errFirst
 	case passed <= 0 || c.used < before:
 		return 0, errors.New("cpu.stat did not go on")
 	}

@@ -111,7 +111,7 @@ func (e *exporter) cpu(f *dto.MetricFamily) (float64, error) {
 	e.idle, e.total = idle, total
 	switch passed := total - before.total; {
 	case before.total == 0:
-		return 0, errors.New("a second scrape is needed")
+		return 0, errFirst
 	case !(passed > 0):
 		return 0, errors.New("node_cpu_seconds_total did not go on")
 	default:

@@ -71,7 +71,7 @@ func TestExportersSayWhatTheirHostsUse(t *testing.T) {
 	a, b := newHost(t), newHost(t)
 	hosts := NewExporters([]string{a.URL, b.URL})
 	first := hosts.Read(t.Context())
-	wantNoUse(t, "the first scrape", first, metrics.CPU, "a second scrape is needed")
+	wantNoUse(t, "the first scrape", first, metrics.CPU, "a second look is needed")
 	wantUse(t, "the first scrape", first, metrics.Memory, 0.6)
 	a.busy.Add(90)
 	a.idle.Add(10)

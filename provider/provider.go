@@ -8,6 +8,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"sluice/metrics"
@@ -50,6 +51,9 @@ type Usage [metrics.NumUses]struct {
 	Ratio float64
 	Err   error // why there is none
 }
+
+// errFirst is the error of a number that takes two looks: it is no sample.
+var errFirst = errors.New("a second look is needed")
 
 // failed is a Usage of which nothing is known.
 func failed(err error) (u Usage) {

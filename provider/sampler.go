@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -132,7 +133,7 @@ func (s *Sampler) readUse(c *Check, now rollout.Sampling, r *rollout.Reading, se
 		return true
 	}
 	canary, ok := s.usage.latest(now.Canary, c.Use)
-	if !ok {
+	if !ok || errors.Is(canary.err, errFirst) {
 		return false
 	}
 	r.Since = canary.since
