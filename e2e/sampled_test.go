@@ -79,16 +79,16 @@ func TestACanaryThatUsesTooMuchOfItsHostsIsRolledBack(t *testing.T) {
 			ofCanary.Store(new(fmt.Sprintf(canaryIs, 0.5)))
 			stable, canary := testkit.NewOrigin(t, "stable", reporting(&ofStable)), testkit.NewOrigin(t, "canary", reporting(&ofCanary))
 			p := testkit.Start(t, shop(stable.URL, canary.URL, "    resources: {source: orca}\n"+
-				sampledRollout("10m", "{metric: cpu, max: 80%, interval: 500ms}, {metric: memory, max: 80%, interval: 500ms}", "")))
-			testkit.StartLoad(t, p.Web, rate(100))
-			p.AwaitRollout(t, "shop", testkit.Patience, "a pass on cpu and memory", func(s rollout.Status) bool {
+				sampledRollout("10m", "{metric: cpu, max: 80%, interval: 1s}, {metric: memory, max: 80%, interval: 1s}", "")))
+			testkit.StartLoad(t, p.Web, rate(40))
+			p.AwaitRollout(t, "shop", 2*testkit.Patience, "a pass on cpu and memory", func(s rollout.Status) bool {
 				return check(s, "cpu").Verdict == "pass" && check(s, "memory").Verdict == "pass"
 			})
 			if got := testkit.Sum(p.Metrics(t), "sluice_backend_cpu_ratio", `backend="canary"`); got < 0.499 || got > 0.501 {
 				t.Errorf("sluice_backend_cpu_ratio of the canary = %v, want 0.5", got)
 			}
 			ofCanary.Store(new(fmt.Sprintf(canaryIs, 0.95)))
-			end := p.AwaitRollout(t, "shop", testkit.Patience, "a rollback", func(s rollout.Status) bool { return s.Outcome == rollout.RolledBack })
+			end := p.AwaitRollout(t, "shop", 2*testkit.Patience, "a rollback", func(s rollout.Status) bool { return s.Outcome == rollout.RolledBack })
 			if end.Reason != "cpu" || !strings.Contains(end.LastDecision.Sentence, "(at most 80%), stable's 30%") ||
 				!strings.Contains(end.LastDecision.Sentence, "no bound on false alarms") {
 				t.Errorf("it ended with %s: %s", end.Reason, end.LastDecision.Sentence)
@@ -106,8 +106,8 @@ func TestALimitThatStableBreaksTooRollsNothingBack(t *testing.T) {
 	hot.Store(new("TEXT cpu_utilization=0.95"))
 	stable, canary := testkit.NewOrigin(t, "stable", reporting(&hot)), testkit.NewOrigin(t, "canary", reporting(&hot))
 	p := testkit.Start(t, shop(stable.URL, canary.URL, "    resources: {source: orca}\n"+sampledRollout("1s", "{metric: cpu, max: 80%, interval: 200ms}", "")))
-	testkit.StartLoad(t, p.Web, rate(100))
-	s := p.AwaitRollout(t, "shop", testkit.Patience, "samples enough to roll back, and a hold that is over", func(s rollout.Status) bool {
+	testkit.StartLoad(t, p.Web, rate(40))
+	s := p.AwaitRollout(t, "shop", 2*testkit.Patience, "samples enough to roll back, and a hold that is over", func(s rollout.Status) bool {
 		return check(s, "cpu").Samples > 8 && s.WaitingFor == "evidence" || s.Outcome != ""
 	})
 	if c := check(s, "cpu"); s.Outcome != "" || s.Step != 1 || c.Reason != "stable is beyond it too" {
@@ -147,9 +147,9 @@ func TestARealPrometheusIsAskedAndItsOutageHoldsTheRollout(t *testing.T) {
 		b, _ := io.ReadAll(answer.Body)
 		return strings.Contains(string(b), `"2"`), string(b)
 	})
-	query := func(q string) string { return fmt.Sprintf("prometheus: {url: http://%s, query: %q}", address, q) }
+	query := func(q string) string { return fmt.Sprintf("prometheus: {url: http://%s, timeout: 10s, query: %q}", address, q) }
 	stable, canary := pair(t)
-	p := testkit.Start(t, shop(stable.URL, canary.URL, sampledRollout("2s", strings.Join([]string{
+	p := testkit.Start(t, shop(stable.URL, canary.URL, sampledRollout("8s", strings.Join([]string{
 		"{metric: queue-depth, max: 100, interval: 200ms, " + query(`max(queue_depth{version="2"})`) + "}",
 		"{name: two, metric: all-depths, max: 1, interval: 200ms, dryRun: true, " + query("queue_depth") + "}",
 		"{name: none, metric: no-depth, max: 1, interval: 200ms, dryRun: true, " + query("absent_metric") + "}",
@@ -157,9 +157,9 @@ func TestARealPrometheusIsAskedAndItsOutageHoldsTheRollout(t *testing.T) {
 		"{name: wrong, metric: wrong, max: 1, interval: 200ms, dryRun: true, " + query("max(") + "}",
 		"{name: scalar, metric: scalar, max: 1, interval: 200ms, dryRun: true, " + query("scalar(vector(7))") + "}",
 	}, ", "), "      maxWait: 2s\n      onInsufficient: rollback\n")))
-	testkit.StartLoad(t, p.Web, rate(100))
+	testkit.StartLoad(t, p.Web, rate(40))
 
-	s := p.AwaitRollout(t, "shop", testkit.Patience, "a pass", func(s rollout.Status) bool {
+	s := p.AwaitRollout(t, "shop", 2*testkit.Patience, "a pass", func(s rollout.Status) bool {
 		return check(s, "queue-depth").Verdict == "pass" && check(s, "scalar").Samples > 3 && check(s, "wrong").Reason != "no sample yet"
 	})
 	for name, want := range map[string]string{
@@ -185,7 +185,7 @@ func TestARealPrometheusIsAskedAndItsOutageHoldsTheRollout(t *testing.T) {
 	server = begin()
 	p.AwaitRollout(t, "shop", 2*testkit.Patience, "a step on", func(s rollout.Status) bool { return s.Step > held.Step })
 	depth.Store(500)
-	last := p.AwaitRollout(t, "shop", testkit.Patience, "a rollback", func(s rollout.Status) bool { return s.Outcome != "" })
+	last := p.AwaitRollout(t, "shop", 2*testkit.Patience, "a rollback", func(s rollout.Status) bool { return s.Outcome != "" })
 	if last.Outcome != rollout.RolledBack || last.Reason != "queue-depth" {
 		t.Errorf("it ended with %s: %s", testkit.Brief(last), last.LastDecision.Sentence)
 	}
@@ -203,11 +203,11 @@ func TestADryRunAndASourceThatHangsDecideNothingAndAnUnreachableOneHolds(t *test
 	})
 	stable, canary := pair(t)
 	checks := func(more string) string {
-		return "{metric: nps, min: 30, interval: 100ms, dryRun: true, http: {url: " + source.URL + "/bad, value: $.score}}, " +
+		return "{metric: nps, min: 30, interval: 100ms, dryRun: true, http: {url: " + source.URL + "/bad, value: $.score, timeout: 10s}}, " +
 			"{name: hangs, metric: nps, min: 30, interval: 100ms, dryRun: true, http: {url: " + source.URL + "/hangs, timeout: 1h}}" + more
 	}
 	p := testkit.Start(t, shop(stable.URL, canary.URL, sampledRollout("1s", checks(""), "")))
-	testkit.StartLoad(t, p.Web, rate(100))
+	testkit.StartLoad(t, p.Web, rate(40))
 	s := p.AwaitRollout(t, "shop", testkit.Patience, "an end", func(s rollout.Status) bool { return s.Outcome != "" })
 	if s.Outcome != rollout.Promoted {
 		t.Fatalf("dry runs ended it: %s: %s", testkit.Brief(s), s.LastDecision.Sentence)
@@ -219,7 +219,7 @@ func TestADryRunAndASourceThatHangsDecideNothingAndAnUnreachableOneHolds(t *test
 	if r := p.CLI(t, "reload"); r.Code != 0 {
 		t.Fatalf("reload: %s", r.Stderr)
 	}
-	s = p.AwaitRollout(t, "shop", testkit.Patience, "a hold that is over", func(s rollout.Status) bool {
+	s = p.AwaitRollout(t, "shop", 2*testkit.Patience, "a hold that is over", func(s rollout.Status) bool {
 		return s.WaitingFor == "evidence" && silent(s, "gone") || s.Outcome != "" && s.Phase == rollout.Failed
 	})
 	if c := check(s, "gone"); s.Outcome != "" || s.Step != 1 || !strings.HasPrefix(c.Reason, "no value: no answer: ") {
@@ -237,7 +237,7 @@ func TestARealNodeExporterIsScraped(t *testing.T) {
 	url := "http://" + address + "/metrics"
 	p := testkit.Start(t, shop(stable.URL, canary.URL,
 		"    resources: {source: prometheus, prometheus: {stable: ["+url+"], canary: ["+url+"]}}\n"+
-			sampledRollout("10m", "{metric: cpu, max: 100%, interval: 500ms}, {metric: memory, max: 100%, interval: 500ms}", "")))
+			sampledRollout("10m", "{metric: cpu, max: 100%, interval: 1s}, {metric: memory, max: 100%, interval: 1s}", "")))
 	testkit.StartLoad(t, p.Web, rate(50))
 	s := p.AwaitRollout(t, "shop", 2*testkit.Patience, "a pass on cpu and memory", func(s rollout.Status) bool {
 		return check(s, "cpu").Verdict == "pass" && check(s, "memory").Verdict == "pass" && check(s, "cpu").Samples > 2
@@ -269,7 +269,7 @@ func TestFailedSamplesOutliveAKill(t *testing.T) {
 		}
 	})
 	stable, canary := pair(t)
-	p := testkit.Start(t, shop(stable.URL, canary.URL, sampledRollout("10m", "{metric: nps, min: 30, interval: 100ms, http: {url: "+source.URL+"}}", "")))
+	p := testkit.Start(t, shop(stable.URL, canary.URL, sampledRollout("10m", "{metric: nps, min: 30, interval: 100ms, http: {url: "+source.URL+", timeout: 10s}}", "")))
 	p.AwaitRollout(t, "shop", testkit.Patience, "a first sample", func(s rollout.Status) bool { return check(s, "nps").Samples > 0 })
 	left.Store(2)
 	bad.Store(true)
@@ -285,8 +285,8 @@ func TestFailedSamplesOutliveAKill(t *testing.T) {
 	p.Kill()
 	p.Run(t)
 	p.AwaitReady(t)
-	left.Store(1)
-	s := p.AwaitRollout(t, "shop", testkit.Patience, "a rollback", func(s rollout.Status) bool { return s.Outcome != "" })
+	left.Store(2) // too few to fail from nothing
+	s := p.AwaitRollout(t, "shop", 2*testkit.Patience, "a rollback", func(s rollout.Status) bool { return s.Outcome != "" })
 	if s.Outcome != rollout.RolledBack || s.Reason != "nps" {
 		t.Errorf("it ended with %s: %s", testkit.Brief(s), s.LastDecision.Sentence)
 	}

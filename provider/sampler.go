@@ -61,7 +61,7 @@ func (s *Sampler) Run(ctx context.Context) error {
 func (s *Sampler) sample(ctx context.Context, c *Check) {
 	ticker := time.NewTicker(c.Interval)
 	defer ticker.Stop()
-	said, seen := "", metrics.Instant(0)
+	said, seen := outage{}, metrics.Instant(0)
 	for wait := time.After(time.Duration(rand.Int64N(int64(c.Interval)/10 + 1))); ; wait = nil {
 		select {
 		case <-ctx.Done():
@@ -85,16 +85,26 @@ func (s *Sampler) sample(ctx context.Context, c *Check) {
 	}
 }
 
-// tell logs that a source has stopped to say numbers, why that has changed, and that it says them again.
-func (s *Sampler) tell(c *Check, said *string, now string) {
-	switch {
-	case now == *said:
-	case now == "":
-		s.log.Info("the number of a check is known again", zap.String("check", c.Name))
-	default:
-		s.log.Warn("the number of a check is not known: the check does not decide", zap.String("check", c.Name), zap.String("why", now))
+// outage is what was logged of a source.
+type outage struct {
+	silent bool
+	told   time.Time
+}
+
+// tellEvery bounds how often a source that comes and goes is logged.
+const tellEvery = time.Minute
+
+// tell logs that a source has stopped to say numbers, and that it says them again.
+func (s *Sampler) tell(c *Check, o *outage, why string) {
+	if o.silent == (why != "") || why != "" && !o.told.IsZero() && time.Since(o.told) < tellEvery {
+		return
 	}
-	*said = now
+	if o.silent = why != ""; o.silent {
+		o.told = time.Now()
+		s.log.Warn("the number of a check is not known: the check does not decide", zap.String("check", c.Name), zap.String("why", why))
+		return
+	}
+	s.log.Info("the number of a check is known again", zap.String("check", c.Name))
 }
 
 // read is one sample; false where there is nothing new to take one of. seen is the look at the hosts that the last one was of.

@@ -208,6 +208,43 @@ func TestHostsThatDoNotAnswerAreNoValueAfterAWhile(t *testing.T) {
 	})
 }
 
+func TestFewReportsAreNoOutageAndNoneForLongAreOne(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		to, n := &asked{}, 0
+		m := metrics.New(metrics.Config{})
+		s := New("shop", to, Settings{
+			Checks: []Check{{Name: "cpu", Interval: time.Second, Use: metrics.CPU}},
+			Hosts: map[string]Hosts{"canary": hosts(func() Usage {
+				if n++; n%5 == 1 && n < 30 {
+					m.Report(metrics.CPU, 0.5)
+				}
+				return NewReports(m).Read(context.Background())
+			})},
+			Meters: map[string]*metrics.Meter{"canary": m},
+		}, nil)
+		defer start(s)()
+		to.run(true)
+		time.Sleep(25 * time.Second)
+		for _, x := range to.told("cpu") {
+			if x.Error != "" || x.Value != 50 {
+				t.Errorf("a report every 5 s gave %v, want 50 alone", x)
+			}
+		}
+		if got := len(to.told("cpu")); got < 4 || got > 6 {
+			t.Errorf("5 reports gave %d samples, want as many", got)
+		}
+		time.Sleep(30 * time.Second)
+		got := to.told("cpu")
+		if last := got[len(got)-1]; last.Error == "" {
+			t.Errorf("without a report for 25 s the last sample is %v, want an error", last)
+		}
+		if v, ok := m.LastUse(metrics.CPU); ok {
+			t.Errorf("it is still shown as %v", v)
+		}
+	})
+}
+
 // A source that hangs keeps neither the rollout nor another check from rolling back.
 func TestASourceThatHangsDelaysNoRollback(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -70,11 +71,10 @@ func (u *usage) look(ctx context.Context, backend string, hosts Hosts) {
 		if ctx.Err() != nil {
 			return
 		}
-		u.mu.Lock()
-		u.last[backend] = looked{usage: seen, since: before, at: metrics.Now()}
-		u.mu.Unlock()
-		u.publish(backend, seen)
-		before = at
+		if u.keep(backend, seen, before) {
+			u.publish(backend, seen)
+			before = at
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -82,6 +82,27 @@ func (u *usage) look(ctx context.Context, backend string, hosts Hosts) {
 		}
 	}
 }
+
+// keep takes in a look, unless it saw nothing because few requests came and there is one that is not old: where there is little traffic, a
+// look without a report is no outage.
+func (u *usage) keep(backend string, seen Usage, since metrics.Instant) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	last, ok := u.last[backend]
+	silent, known := true, false
+	for i := range seen {
+		silent = silent && errors.Is(seen[i].Err, errSilent)
+		known = known || ok && last.usage[i].Err == nil
+	}
+	if silent && known && metrics.Now().Sub(last.at) <= u.patience() {
+		return false
+	}
+	u.last[backend] = looked{usage: seen, since: since, at: metrics.Now()}
+	return true
+}
+
+// patience is how old the newest look may be.
+func (u *usage) patience() time.Duration { return 3*u.interval + scrapeTimeout }
 
 // readAll is Hosts' Read, whose faults are errors.
 func readAll(ctx context.Context, h Hosts, log *zap.Logger) (out Usage) {
@@ -117,7 +138,7 @@ func (u *usage) latest(backend string, of metrics.Use) (use, bool) {
 		return use{}, false
 	}
 	out := use{ratio: l.usage[of].Ratio, err: l.usage[of].Err, since: l.since, at: l.at}
-	if old := metrics.Now().Sub(l.at); out.err == nil && old > 3*u.interval+scrapeTimeout {
+	if old := metrics.Now().Sub(l.at); out.err == nil && old > u.patience() {
 		out.err = fmt.Errorf("the hosts of %s have not answered for %s", backend, old.Round(time.Second))
 	}
 	return out, true
