@@ -59,9 +59,13 @@ func (s *Sampler) Run(ctx context.Context) error {
 
 // sample takes one check's samples. The first comes soon, and no two checks begin together.
 func (s *Sampler) sample(ctx context.Context, c *Check) {
-	ticker := time.NewTicker(c.Interval)
+	every := c.Interval
+	if c.Source == nil {
+		every /= 5 // whether there is a new look at the hosts
+	}
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	said, seen := outage{}, metrics.Instant(0)
+	said, seen := outage{}, metrics.Now().Add(-c.Interval)
 	for wait := time.After(time.Duration(rand.Int64N(int64(c.Interval)/10 + 1))); ; wait = nil {
 		select {
 		case <-ctx.Done():
@@ -147,14 +151,16 @@ func (s *Sampler) readUse(c *Check, now rollout.Sampling, r *rollout.Reading, se
 		return false
 	}
 	r.Since = canary.since
+	if !canary.late {
+		if canary.at.Sub(*seen) < c.Interval*9/10 {
+			return false // one look is one sample, and the looks may be for a check that wants more
+		}
+		*seen = canary.at
+	}
 	if canary.err != nil {
 		r.Error = canary.err.Error()
 		return true
 	}
-	if canary.at == *seen {
-		return false // one look is one sample
-	}
-	*seen = canary.at
 	r.Value = 100 * canary.ratio
 	if stable, ok := s.usage.latest(now.Stable, c.Use); ok && stable.err == nil {
 		r.Stable, r.HasStable = 100*stable.ratio, true

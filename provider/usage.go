@@ -39,6 +39,7 @@ type use struct {
 	err   error
 	since metrics.Instant
 	at    metrics.Instant // of the look
+	late  bool            // another one should have been there long ago
 }
 
 func newUsage(s *Settings, log *zap.Logger) *usage {
@@ -133,13 +134,13 @@ func (u *usage) latest(backend string, of metrics.Use) (use, bool) {
 	l, ok := u.last[backend]
 	if !ok {
 		if u.hosts[backend] == nil {
-			return use{err: fmt.Errorf("nothing says what the hosts of %s use", backend)}, true
+			return use{late: true, err: fmt.Errorf("nothing says what the hosts of %s use", backend)}, true
 		}
 		return use{}, false
 	}
 	out := use{ratio: l.usage[of].Ratio, err: l.usage[of].Err, since: l.since, at: l.at}
-	if old := metrics.Now().Sub(l.at); out.err == nil && old > u.patience() {
-		out.err = fmt.Errorf("the hosts of %s have not answered for %s", backend, old.Round(time.Second))
+	if old := metrics.Now().Sub(l.at); old > u.patience() {
+		out.late, out.err = true, fmt.Errorf("the hosts of %s have not answered for %s", backend, old.Round(time.Second))
 	}
 	return out, true
 }
