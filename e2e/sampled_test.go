@@ -147,7 +147,9 @@ func TestARealPrometheusIsAskedAndItsOutageHoldsTheRollout(t *testing.T) {
 		b, _ := io.ReadAll(answer.Body)
 		return strings.Contains(string(b), `"2"`), string(b)
 	})
-	query := func(q string) string { return fmt.Sprintf("prometheus: {url: http://%s, timeout: 10s, query: %q}", address, q) }
+	query := func(q string) string {
+		return fmt.Sprintf("prometheus: {url: http://%s, timeout: 10s, query: %q}", address, q)
+	}
 	stable, canary := pair(t)
 	p := testkit.Start(t, shop(stable.URL, canary.URL, sampledRollout("8s", strings.Join([]string{
 		"{metric: queue-depth, max: 100, interval: 200ms, " + query(`max(queue_depth{version="2"})`) + "}",
