@@ -293,3 +293,13 @@ func TestFailedSamplesOutliveAKill(t *testing.T) {
 		t.Errorf("it ended with %s: %s", testkit.Brief(s), s.LastDecision.Sentence)
 	}
 }
+
+func TestThePageShowsASampledCheckWithItsFailuresAndWhyItHasNoValue(t *testing.T) {
+	t.Parallel()
+	source := testkit.NewOrigin(t, "source", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"score": 5}`) })
+	p, b := watched(t, nil, sampledRollout("1h", "{metric: nps, min: 30, interval: 1s, dryRun: true, http: {url: "+source.URL+", value: $.score}}, "+
+		"{name: lost, metric: nps, min: 30, interval: 1s, http: {url: "+source.URL+", value: $.nothing}}", ""))
+	b.Await("[data-key=nps]", "fail", "5", "≥ 30", "of 3 in a row")
+	b.Await("[data-key=lost]", "insufficient", "no value: the answer has no $.nothing", "–", "0 of 3 in a row")
+	clean(t, p, b)
+}

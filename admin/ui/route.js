@@ -142,7 +142,8 @@ function checks(r) {
     el('tbody', null, r.checks.map((c) => el('tr', {'data-key': c.name},
       el('th', {scope: 'row'}, c.name, c.dryRun && el('small', null, ' dry run'), r.waived?.includes(c.name) && el('small', null, ' waived')),
       el('td', null, el('span.verdict', {class: c.verdict}, el('span', {'aria-hidden': 'true'}, (verdictMark[c.verdict] || '?') + ' '), c.verdict), c.sampled && c.reason && el('small', null, ` ${c.reason}`)),
-      el('td.num', null, measured(c.value, c.unit)), el('td.num', null, measured(c.stableValue, c.unit)),
+      el('td.num', null, c.sampled && !c.samples ? '–' : measured(c.value, c.unit)),
+      el('td.num', null, c.sampled && !c.stableSamples ? '–' : measured(c.stableValue, c.unit)),
       el('td.num', null, c.limit || c.sampled ? (c.atLeast ? '≥ ' : '') + measured(c.limit, c.unit) : '–'),
       el('td.num', null, count(c.samples), el('small', null, ` / ${count(c.stableSamples)}`)),
       el('td', null, evidence(c))))))) : el('p', null, active(r) ? 'Nothing was judged yet.' : 'Nothing is judged now.'));
