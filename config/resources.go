@@ -103,10 +103,12 @@ func (d *decoder) resourceRules(r *Route, path string) {
 		if r.Rollout == nil || r.Resources.Source != source || d.broken(places) {
 			continue
 		}
-		for _, name := range []string{r.Rollout.Stable, r.Rollout.Canary} {
-			if findBackend(r, name) != nil && !named[source][name] {
-				d.errorf(places, "%s is missing, and either role's hosts are compared; write %s", quote(name), examplePlaces[source])
-			}
+		if name := r.Rollout.Canary; asked != "" && findBackend(r, name) != nil && !named[source][name] {
+			d.errorf(places, "%s is missing, whose hosts a check is about; write %s", quote(name), examplePlaces[source])
+		}
+		if name := r.Rollout.Stable; asked != "" && findBackend(r, name) != nil && !named[source][name] {
+			d.warnf(places, "%s is missing, so the canary's hosts are compared with none, and there are none to look at when it is on trial; write %s",
+				quote(name), examplePlaces[source])
 		}
 	}
 }
