@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sluice/analysis"
 	"sluice/store"
 )
 
@@ -136,6 +137,9 @@ func newFaults(t *testing.T, seed uint64) *faults {
 	r.MaxWait = time.Duration(30+f.random.IntN(60)) * time.Second
 	f.plan.Receivers = f.random.IntN(2) == 0
 	r.Stops = f.stops()
+	if f.random.IntN(2) == 0 {
+		r.Sampled = analysis.SampledRules{Checks: sampledOf("queue:100"), ConsecutiveFailureLimit: 3}
+	}
 	return f
 }
 
@@ -369,6 +373,7 @@ func (f *faults) act() {
 	case 16, 17:
 		f.setClock()
 	}
+	f.sampleQueue()
 	f.pass(time.Duration(f.random.IntN(2000)) * time.Millisecond)
 }
 

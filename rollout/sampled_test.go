@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sluice/analysis"
+	"sluice/metrics"
 )
 
 // sampledOf reads `cpu:80,queue:100:dryRun`: the checks with their largest good values. cpu and memory are compared with stable.
@@ -46,4 +47,22 @@ func (w *world) sample(args []string) error {
 		w.input(nil)
 	}
 	return nil
+}
+
+// sampleQueue brings a sample, mostly a good one.
+func (f *faults) sampleQueue() {
+	now, ok := f.control.Sampling()
+	if !ok {
+		return
+	}
+	r := Reading{Attempt: now.Attempt, Check: "queue", Since: metrics.Now(), Sample: analysis.Sample{Value: 50}}
+	switch f.random.IntN(10) {
+	case 0:
+		r.Value = 500
+	case 1:
+		r.Sample = analysis.Sample{Error: "no answer"}
+	}
+	if err := f.control.Sample(f.t.Context(), r); err != nil {
+		f.t.Errorf("Sample = %v", err)
+	}
 }
