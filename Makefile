@@ -28,7 +28,7 @@ race: needs
 
 # What the tests run against and nobody here wrote: a backend, clients, an attacker. Installed where we may, named where we may not.
 needs:
-	@missing=; for n in nginx:nginx-light curl:curl slowhttptest:slowhttptest varnishtest:varnish h2load:nghttp2-client chromium:chromium promtool:prometheus systemd-analyze:systemd node:nodejs npm:npm; do \
+	@missing=; for n in nginx:nginx-light curl:curl slowhttptest:slowhttptest varnishtest:varnish h2load:nghttp2-client chromium:chromium promtool:prometheus systemd-analyze:systemd node:nodejs npm:npm prometheus-node-exporter:prometheus-node-exporter; do \
 	  command -v $${n%%:*} >/dev/null || test -x /usr/sbin/$${n%%:*} || missing="$$missing $${n##*:}"; done; \
 	test -z "$$missing" || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

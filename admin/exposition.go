@@ -118,6 +118,7 @@ func (c *collector) backends(out sink, r Route) {
 		c.answers(out, r.Name, b.Name, &totals)
 		c.events(out, r.Name, b.Name, &totals)
 		c.endpoints(out, r.Name, b)
+		c.uses(out, r.Name, b)
 		out.gauge(c.weight, float64(b.Weight)/float64(rollout.Full), r.Name, b.Name)
 		if all > 0 {
 			out.gauge(c.traffic, float64(recent[i])/float64(all), r.Name, b.Name)

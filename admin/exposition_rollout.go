@@ -40,6 +40,10 @@ func (c *collector) rollout(out sink, r Route) {
 	}
 	for _, v := range s.Checks {
 		out.gauge(c.verdict, verdictNumber(v.Verdict), r.Name, v.Name)
+		if v.Sampled {
+			c.sampled(out, r.Name, &v, onTrial.Backend, stable.Backend)
+			continue
+		}
 		out.gauge(c.value, v.Value, r.Name, v.Name, onTrial.Backend)
 		out.gauge(c.value, v.StableValue, r.Name, v.Name, stable.Backend)
 		if v.Limit > 0 {

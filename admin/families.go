@@ -10,7 +10,7 @@ type families struct {
 	verdict, value, limit, lasted, evidence, needed                           *prometheus.Desc
 	aa, samples, bad, reloads, lastReload, build                              *prometheus.Desc
 	panics, journalErrors, accessDropped, tlsReloads, certificate, keyFetches *prometheus.Desc
-	outbox, tlsOrders                                                         *prometheus.Desc
+	outbox, tlsOrders, cpu, memory                                            *prometheus.Desc
 	all                                                                       []*prometheus.Desc
 }
 
@@ -29,6 +29,9 @@ func newFamilies() *families {
 	f.endpointUp = add("backend_endpoint_up", "1 when the endpoint is healthy, or unchecked.", "route", "backend", "endpoint")
 	f.weight = add("backend_weight_ratio", "The share of the route's traffic that the backend is to get.", "route", "backend")
 	f.traffic = add("backend_traffic_ratio", "The share of the route's requests that the backend got in the last 30 s; absent without any.",
+		"route", "backend")
+	f.cpu = add("backend_cpu_ratio", "What the backend's hosts use of their processors, the mean; absent where nothing says it.", "route", "backend")
+	f.memory = add("backend_memory_ratio", "What the backend's hosts use of their memory, the mean; absent where nothing says it.",
 		"route", "backend")
 	f.selections = add("selections_total", "Requests by what chose their backend.", "route", "backend", "reason")
 	f.dnsFailures = add("dns_failures_total", "Names of a backend that could not be looked up.", "route", "backend")

@@ -63,6 +63,14 @@ type Verdict struct {
 	// Fault is why numbers of this window were left out, or the bets were given up, "" if neither was.
 	Fault  string `json:"fault,omitempty"`
 	DryRun bool   `json:"dryRun,omitempty"`
+	// Sampled says that this is a plain rule over samples, without evidence and without a bound on false alarms: Samples had a value, Bad of
+	// them failed, Row in a row. It fails at RowLimit in a row (0 is off), and with more than BadLimit in all (nil is off).
+	Sampled  bool    `json:"sampled,omitempty"`
+	Row      uint64  `json:"row,omitempty"`
+	RowLimit uint64  `json:"rowLimit,omitempty"`
+	BadLimit *uint64 `json:"badLimit,omitempty"`
+	// AtLeast says that Limit is the smallest good value, not the largest.
+	AtLeast bool `json:"atLeast,omitempty"`
 }
 
 // Age is a duration that JSON shows as Go writes it: "500ms".

@@ -14,6 +14,9 @@ import (
 // Numbers is what was seen on both sides: "the canary failed 7 of 207 requests (3.4%), stable 10 of 4,593 (0.2%)". What had no answer yet is
 // said apart, since clients may not have seen it fail: "the canary failed 3 of 812 requests (0.4%), 12 still without an answer after 2 s; …".
 func (f *Verdict) Numbers() string {
+	if f.Sampled {
+		return f.sampled()
+	}
 	switch f.Metric {
 	case ErrorRate:
 		between, canary, stable := ",", f.unanswered(f.Late), f.unanswered(f.StableLate)
@@ -62,6 +65,9 @@ func latency(v float64, above bool) string {
 // Odds is what the evidence means: "A canary no worse than stable would show evidence this strong in at most 1 of 2,041 rollouts (limit: 1 in
 // 1,000)."
 func (f *Verdict) Odds() string {
+	if f.Sampled {
+		return f.noOdds()
+	}
 	good := "A canary no worse than stable"
 	if f.OverLimit {
 		good = "A canary within the limit of " + f.limit() + ", or no worse than stable,"

@@ -190,6 +190,7 @@ func (a *App) close() {
 func (a *App) giveUpState() {
 	for _, p := range *a.parts.Load() {
 		p.hush()
+		p.unsample()
 		p.stop()
 		<-p.done
 	}

@@ -59,7 +59,7 @@ func rolloutPlan(route *config.Route) *rollout.Rollout {
 	}
 	out.Hooks = hooks(c)
 	out.Timeout = route.Timeout
-	out.Rules = rules(route)
+	out.Rules, out.Sampled = rules(route), sampledRules(route)
 	if a := c.Analysis.AbortOn; a != nil {
 		out.AbortOn = &analysis.AbortOn{ErrorRate: percent(a.ErrorRate), MinRequests: a.MinRequests, Window: a.Window}
 	}
@@ -74,7 +74,9 @@ func rules(route *config.Route) analysis.Rules {
 		Steps: len(c.Steps) + 1, Duration: longest(c),
 	}
 	for i := range c.Analysis.Checks {
-		out.Rules = append(out.Rules, judged(&c.Analysis.Checks[i]))
+		if !c.Analysis.Checks[i].Sampled() {
+			out.Rules = append(out.Rules, judged(&c.Analysis.Checks[i]))
+		}
 	}
 	return out
 }

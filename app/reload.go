@@ -140,8 +140,11 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 	a.adoptRequestLog(requests)
 	a.before.Store(a.config.Swap(cfg))
 	a.retire(parts)
-	for name, p := range parts {
-		p.tell(name, receivers[name], a.Log)
+	for i := range cfg.Routes {
+		if p := parts[cfg.Routes[i].Name]; p != nil {
+			p.tell(cfg.Routes[i].Name, receivers[cfg.Routes[i].Name], a.Log)
+			p.sample(cfg.Routes[i].Name, sampled(&cfg.Routes[i]), a.backends.meter, a.Log)
+		}
 	}
 	a.switchSockets(cfg, sockets, secured)
 	go stopAll(unused)
@@ -246,6 +249,7 @@ func (a *App) retire(next map[string]*part) {
 			a.Log.Warn("the state of a removed route was not deleted", zap.String("route", name), zap.Error(err))
 		}
 		p.hush()
+		p.unsample()
 		p.stop()
 		<-p.done
 		a.applier.forget(name)

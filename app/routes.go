@@ -132,6 +132,7 @@ func route(c *config.Route) (*router.Route, error) {
 	if out.Cookie != nil {
 		out.Cookie.Sign = sign
 	}
+	out.Reports = c.Resources != nil && c.Resources.Source == "orca"
 	again(c, out)
 	changes(c, out)
 	if out.Override, err = override(c); err != nil {
@@ -148,8 +149,9 @@ type part struct {
 	users *atomic.Pointer[metrics.Keys]      // the same in every table that has the route
 	stop  func()
 	done  chan struct{}
-	// telling talks to the outside about it.
-	telling telling
+	// telling talks to the outside about it, sampling asks there.
+	telling  telling
+	sampling sampling
 }
 
 // named is a backend of the route by its name; nil when it is not in force.

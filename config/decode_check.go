@@ -10,12 +10,18 @@ import (
 
 // check reads a check; its limit is a percentage or a duration, which only the metric tells.
 func (d *decoder) check(v value, c *Check) {
-	var limit, quantile value
+	var quantile value
+	var k sampledKeys
 	d.object(v, keys{
 		"name":        one(d, &c.Name, parseName),
-		"metric":      one(d, &c.Metric, oneOf([]string{"error-rate", "latency"}, "conversion-rate", "cpu", "memory")),
+		"metric":      func(v value) { k.metric = v },
 		"quantile":    func(v value) { quantile = v },
-		"max":         func(v value) { limit = v },
+		"max":         func(v value) { k.max = v },
+		"min":         func(v value) { k.min = v },
+		"interval":    func(v value) { k.interval = v },
+		"onError":     func(v value) { k.onError = v },
+		"prometheus":  maybe(&c.Prometheus, PrometheusQuery{Call: defaultCall()}, d.prometheusQuery),
+		"http":        maybe(&c.HTTP, HTTPValue{Call: defaultCall(), Value: "$"}, d.httpValue),
 		"maxIncrease": one(d, &c.MaxIncrease, parsePositivePercent),
 		"maxRatio":    one(d, &c.MaxRatio, parseRatio),
 		"compare":     one(d, &c.Compare, parseBool),
@@ -25,6 +31,14 @@ func (d *decoder) check(v value, c *Check) {
 		return
 	}
 	d.required(v, "metric", "like metric: error-rate")
+	d.metric(k.metric, c)
+	if c.Sampled() {
+		d.sampledCheck(v, c, &k)
+		d.nameCheck(v, c)
+		return
+	}
+	d.judgedCheck(c, &k)
+	limit := k.max
 	c.Limited = limit.node != nil
 	switch c.Metric {
 	case "error-rate":
@@ -43,6 +57,11 @@ func (d *decoder) check(v value, c *Check) {
 		}
 	}
 	d.comparison(v, c)
+	d.nameCheck(v, c)
+}
+
+// nameCheck names a check that the file does not.
+func (d *decoder) nameCheck(v value, c *Check) {
 	if !d.has(v.path + ".name") {
 		c.Name = c.Metric
 		if c.Quantile != "" && c.Limited {

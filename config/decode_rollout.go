@@ -125,6 +125,9 @@ func (d *decoder) analysis(v value, a *Analysis) {
 		"interval": one(d, &a.Interval, parseInterval),
 		"checks":   listOf(d, &a.Checks, defaultCheck, d.check),
 		"abortOn":  func(v value) { d.abortOn(v, &a.AbortOn) },
+
+		"failureLimit":            func(v value) { d.failureLimit(v, &a.FailureLimit) },
+		"consecutiveFailureLimit": one(d, &a.ConsecutiveFailureLimit, parseConsecutive),
 	})
 }
 

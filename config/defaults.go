@@ -60,7 +60,7 @@ func defaultRollout() Rollout {
 		Stable: "stable", Canary: "canary",
 		Decision: "auto", OnInsufficient: "wait", MaxWait: 30 * time.Minute, AutoStart: true, Salt: "attempt",
 		BlastRadius: 10, Confidence: 9990,
-		Analysis: Analysis{Interval: 100 * time.Millisecond, AbortOn: new(defaultAbortOn())},
+		Analysis: Analysis{Interval: 100 * time.Millisecond, AbortOn: new(defaultAbortOn()), ConsecutiveFailureLimit: defaultConsecutiveFailureLimit},
 		Rollback: Rollback{Auto: true, Drain: "finish", DrainTimeout: 30 * time.Second},
 	}
 }

@@ -14,7 +14,7 @@ const manual = "../docs/configuration.md"
 
 func TestEveryExampleOfTheReferenceLoads(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{manual, "../docs/listeners.md", "../docs/webhooks.md"} {
+	for _, file := range []string{manual, "../docs/listeners.md", "../docs/webhooks.md", "../docs/sampled-checks.md"} {
 		loadExamples(t, file)
 	}
 }

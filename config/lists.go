@@ -23,6 +23,7 @@ func (d *decoder) readLists(c *Config, folder string) {
 		d.readBackendFiles(&c.Routes[i], i, folder)
 		d.readSecrets(&c.Routes[i], i, folder)
 		d.readHookKeys(&c.Routes[i], i, folder)
+		d.readTokens(&c.Routes[i], i, folder)
 		for j := range c.Routes[i].Select {
 			beta := c.Routes[i].Select[j].Beta
 			if beta == nil || beta.UsersFile == "" {

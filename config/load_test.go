@@ -72,7 +72,7 @@ routes:
 						{Name: "error-rate", Metric: "error-rate", Compare: true},
 						{Name: "latency", Metric: "latency", Quantile: "p95", Compare: true},
 					},
-					AbortOn: &AbortOn{ErrorRate: 5000, MinRequests: 20, Window: 2 * time.Second},
+					AbortOn: &AbortOn{ErrorRate: 5000, MinRequests: 20, Window: 2 * time.Second}, ConsecutiveFailureLimit: 3,
 				},
 				Rollback: Rollback{Auto: true, Drain: "finish", DrainTimeout: 30 * time.Second},
 			},

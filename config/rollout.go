@@ -80,6 +80,11 @@ type Analysis struct {
 	Interval time.Duration
 	// Checks that each must hold. Default with a preset: error-rate and latency, compared with stable.
 	Checks []Check
+	// FailureLimit is the largest number of failed samples of a sampled check, in all of an attempt, that does not roll back; nil is off.
+	// Default nil.
+	FailureLimit *uint64
+	// ConsecutiveFailureLimit is the number of failed samples in a row that rolls back; 0 is off. Default 3.
+	ConsecutiveFailureLimit uint64
 	// AbortOn is the circuit breaker; nil is off. Default 50 % of at least 20 requests in 2s.
 	AbortOn *AbortOn
 }
@@ -88,7 +93,7 @@ type Analysis struct {
 type Check struct {
 	// Name is unique in the rollout. Default: the metric, with the quantile for a latency limit ("latency-p95").
 	Name string
-	// Metric is "error-rate" or "latency".
+	// Metric is "error-rate", "latency", "cpu" or "memory", or any other name of what Prometheus or HTTP says.
 	Metric string
 	// Quantile of latency that is shown and that the limit is about: p50, p90, p95, p99, p99.9 or mean; "" for other metrics. Default "p95".
 	Quantile string
@@ -103,10 +108,19 @@ type Check struct {
 	MaxIncrease Percent
 	// MaxRatio is how many times stable's the canary's rate, or its latencies, may be; 0 is the default margin. Default 1.05 for latency.
 	MaxRatio float64
-	// Compare with stable; false leaves the limit alone. Default true.
+	// Compare with stable; false leaves the limit alone. Default true; of a sampled check false.
 	Compare bool
 	// DryRun shows the verdict and decides nothing. Default false.
 	DryRun bool
+	// MaxValue and MinValue are the inclusive limits of a sampled check, in percent for cpu and memory; Floored says that there is a min.
+	MaxValue, MinValue float64
+	Floored            bool
+	// Interval between two samples. Default 5s.
+	Interval time.Duration
+	// Prometheus or HTTP is where the number of another metric comes from; nil is nowhere. An error of theirs holds (onError: hold, the only
+	// value so far).
+	Prometheus *PrometheusQuery
+	HTTP       *HTTPValue
 }
 
 // AbortOn rolls back at once when the canary is plainly dead and stable has less than half of its errors.

@@ -40,6 +40,8 @@ type Route struct {
 	Rescue *Rescue
 	// Override lets requests name their backend; nil is never. Default nil.
 	Override *Override
+	// Resources say where CPU and memory of the backends' hosts are read; nil is nowhere. Default nil.
+	Resources *Resources
 	// Rollout is the plan for bringing a canary into service; nil is a static split. Default nil.
 	Rollout *Rollout
 }

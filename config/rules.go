@@ -91,6 +91,7 @@ func (d *decoder) routeRules(c *Config, r *Route, path string) {
 	if r.Rollout != nil {
 		d.rolloutRules(r, path)
 	}
+	d.resourceRules(r, path)
 	d.weightRules(r, path)
 	d.againRules(r, path)
 	d.changeRules(r, path)

@@ -88,6 +88,10 @@ func (d *decoder) rolloutWarnings(r *Route, path string) {
 			d.warnf(path+".backends."+name, "has no health check, so only failed requests show that it is down; write healthCheck: {path: /healthz}")
 		}
 	}
+	d.sampledWarnings(r.Rollout, at)
+	if !tells(r.Rollout) && !d.has(at+".alerts") {
+		d.warnf(at, "nobody is told when it is rolled back, or waits for a person; write alerts: [{type: slack, url: \"${SLACK_URL}\"}], or [] where somebody watches")
+	}
 	dry := true
 	for i, c := range r.Rollout.Analysis.Checks {
 		dry = dry && c.DryRun
@@ -103,6 +107,11 @@ func (d *decoder) rolloutWarnings(r *Route, path string) {
 	case !r.Rollout.Rollback.Auto && r.Rollout.Decision == "auto":
 		d.warnf(at+".rollback.auto", "false: no check would roll back, and decision is auto, so nobody is asked; remove it")
 	}
+}
+
+// tells says that somebody is told of decisions.
+func tells(r *Rollout) bool {
+	return len(r.Alerts) > 0 || slices.ContainsFunc(r.Webhooks, func(w Webhook) bool { return w.Type == "event" || w.Type == "post-rollout" })
 }
 
 func (d *decoder) speedWarnings(r *Rollout, at string) {

@@ -30,6 +30,7 @@ type Meter struct {
 	newest  atomic.Int64 // the newest block that an attempt has arrived in
 	latency atomic.Pointer[latencyRing]
 	row     atomic.Uint32 // unreachable attempts in a row
+	uses    atomic.Pointer[uses]
 }
 
 // Arrival is an attempt that has begun. The request keeps it for End; it holds no pointer.

@@ -77,10 +77,7 @@ func headline(d *rollout.Decision) string {
 
 func row(v *rollout.Verdict) []string {
 	number := func(f float64) string {
-		unit := "%"
-		if v.Unit == "ms" {
-			unit = " ms"
-		}
+		unit := map[string]string{"percent": "%", "ms": " ms"}[v.Unit]
 		return strconv.FormatFloat(f, 'g', 4, 64) + unit
 	}
 	side := func(f float64, above bool) string {
@@ -95,6 +92,9 @@ func row(v *rollout.Verdict) []string {
 	limit := "–"
 	if v.Limit != 0 {
 		limit = number(v.Limit)
+	}
+	if v.Sampled {
+		limit = v.Bound()
 	}
 	verdict := v.Verdict
 	if v.DryRun {

@@ -28,6 +28,9 @@ func (x *exchange) pass(e *backend.Endpoint) bool {
 		x.deadline, x.up.deadline = 0, 0
 		e.Stream(x.up.conn, x.client.sock)
 	}
+	if x.route.Reports {
+		x.countReports()
+	}
 	n := noted{requestID: x.id, cookie: x.cookie, chunked: asChunks, persistence: x.persistence(keep)}
 	if x.table.DebugHeaders {
 		n.backend, n.reason = x.forward.backend, x.choice.Reason.String()

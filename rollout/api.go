@@ -101,8 +101,9 @@ type Rollout struct {
 	AutoStart bool
 	// Interval between two looks.
 	Interval time.Duration
-	// Rules judge the attempt.
-	Rules analysis.Rules
+	// Rules judge the attempt, and Sampled do by numbers from outside.
+	Rules   analysis.Rules
+	Sampled analysis.SampledRules `json:",omitzero"`
 	// AbortOn is the circuit breaker; nil is off.
 	AbortOn *analysis.AbortOn
 	// AutoRollback is false when a failed check only shows (rollback.auto: false).

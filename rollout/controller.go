@@ -91,7 +91,8 @@ type request struct {
 	plan    *Plan
 	// delivered events by id.
 	delivered []string
-	hook      *Answer // of a webhook
+	hook      *Answer  // of a webhook
+	reading   *Reading // of a sampled check
 	reply     chan reply
 }
 

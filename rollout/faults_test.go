@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sluice/analysis"
 	"sluice/metrics"
 	"sluice/store"
 )
@@ -149,6 +150,9 @@ func newFaults(t *testing.T, seed uint64) *faults {
 	f.plan.Receivers = f.random.IntN(2) == 0
 	f.judged(r)
 	r.Stops = f.stops()
+	if f.random.IntN(2) == 0 {
+		r.Sampled = analysis.SampledRules{Checks: sampledOf("queue:100"), ConsecutiveFailureLimit: 3}
+	}
 	return f
 }
 
@@ -386,6 +390,7 @@ func (f *faults) act() {
 	case 20:
 		f.several()
 	}
+	f.sampleQueue()
 	f.pass(time.Duration(f.random.IntN(2000)) * time.Millisecond)
 }
 

@@ -17,7 +17,7 @@ func (m *machine) judge(r *Rollout) (done bool) {
 	if report == nil {
 		return false
 	}
-	m.Checks, m.Requests = m.marked(report.Findings), report.Requests
+	m.Checks, m.Requests = m.marked(slices.Concat(report.Findings, m.in.Sampled)), report.Requests
 	m.Needed, m.NeededTime = report.RequestsNeeded, Duration(report.TimeNeeded)
 	if m.fastLane(r, m.in.Fast) {
 		return true

@@ -23,7 +23,7 @@ func (m *machine) without(r *Rollout) bool {
 	if m.Phase != Progressing || !m.lacks(r) {
 		return false
 	}
-	switch r.OnInsufficient {
+	switch m.withoutEvidence(r) {
 	case OnPromote:
 		m.Unproven = true
 		return true
@@ -36,7 +36,7 @@ func (m *machine) without(r *Rollout) bool {
 	default:
 		if !m.Warned {
 			m.Warned = true
-			m.end(m.begin("hold", actorAnalysis, ReasonInsufficient), fmt.Sprintf("Holding at %s: %s. Policy: wait.", m.shown(), m.missing()))
+			m.end(m.begin("hold", actorAnalysis, ReasonInsufficient), fmt.Sprintf("Holding at %s: %s. Policy: %s.", m.shown(), m.missing(), m.waiting(r)))
 		}
 	}
 	return false
@@ -59,7 +59,7 @@ func (m *machine) lacks(r *Rollout) bool {
 // blank is the first check that is not decided.
 func (m *machine) blank() string {
 	for _, v := range m.Checks {
-		if v.Verdict == analysis.Insufficient && !v.DryRun {
+		if v.Verdict == analysis.Insufficient && !v.DryRun && !v.NoValue() {
 			return v.Name
 		}
 	}
@@ -75,7 +75,7 @@ func (m *machine) missing() string {
 	}
 	s := r.Needs(m.Requests, time.Duration(m.Held-m.Counted))
 	if r.RequestsNeeded > 0 {
-		return s
+		return s + m.silence()
 	}
 	var open []string
 	for _, v := range m.Checks {

@@ -54,6 +54,7 @@ func (c *Controller) observe(in *Input) {
 		in.Report, in.Fast = &analysis.Report{Failed: -1}, c.watch.lane(c.plan.Rollout, c.last)
 	default:
 		in.Report, in.Fast = c.watch.look(&c.plan, &c.state, c.last), c.watch.lane(c.plan.Rollout, c.last)
+		in.Sampled = c.watch.sampledChecks(&c.plan, &c.state)
 	}
 }
 
@@ -119,6 +120,10 @@ func (c *Controller) serve(r request) {
 		return
 	case r.delivered != nil:
 		c.deliver(r)
+		return
+	case r.reading != nil:
+		c.sample(r.reading)
+		c.answer(r, nil)
 		return
 	}
 	in.Command, in.Answer = r.command, r.hook

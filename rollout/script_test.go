@@ -145,6 +145,8 @@ func (w *world) do(verb string, args []string) error {
 		return w.command(args)
 	case "answer":
 		return w.answer(args)
+	case "sample":
+		return w.sample(args)
 	case "late": // time goes by and nobody looks
 		d, err := time.ParseDuration(args[0])
 		w.now, w.wall, w.pendingElapsed = w.now.Add(d), w.wall.Add(d), w.pendingElapsed+d
@@ -264,6 +266,7 @@ func (w *world) input(c *Command) {
 		}
 	default:
 		in.Report, in.Fast = w.watch.look(&w.plan, &w.state, w.now), w.watch.lane(w.plan.Rollout, w.now)
+		in.Sampled = w.watch.sampledChecks(&w.plan, &w.state)
 	}
 	in.Command = c
 	s, decisions, err := Next(&w.plan, w.state, &in)
@@ -468,6 +471,13 @@ func (w *world) change(p *Plan, key, value string) (err error) {
 		r.AbortOn = nil
 	case "hooks":
 		r.Hooks = hooksOf(value)
+	case "sampled":
+		r.Sampled.Checks, r.Sampled.ConsecutiveFailureLimit = sampledOf(value), 3
+	case "failureLimit":
+		r.Sampled.FailureLimit, err = strconv.ParseUint(value, 10, 64)
+		r.Sampled.HasFailureLimit = true
+	case "consecutiveFailureLimit":
+		r.Sampled.ConsecutiveFailureLimit, err = strconv.ParseUint(value, 10, 64)
 	case "rollbackAuto":
 		r.AutoRollback = value == "true"
 	case "receivers":
@@ -592,6 +602,13 @@ func (w *world) show() {
 	}
 	for _, v := range st.Checks {
 		fmt.Fprintf(&w.out, "  %s %s: %.4g against %.4g over %d, limit %g\n", v.Name, v.Verdict, v.Value, v.StableValue, v.Samples, v.Limit)
+		if v.Sampled {
+			fmt.Fprintf(&w.out, "    %s", v.Counted())
+			if v.Reason != "" {
+				fmt.Fprintf(&w.out, "; %s", v.Reason)
+			}
+			w.out.WriteString("\n")
+		}
 	}
 }
 

@@ -96,6 +96,8 @@ type Evidence struct {
 	// Ripe is the age at which blocks of arrivals are judged; 0 is not known yet.
 	Ripe  Duration       `json:"ripe"`
 	State analysis.State `json:"state"`
+	// Samples of the sampled checks, in the plan's order.
+	Samples []analysis.Samples `json:"samples,omitempty"`
 }
 
 // Trial is how an attempt with a version ended.

@@ -17,6 +17,8 @@ type Input struct {
 	// Report is what the judge makes of the evidence, Fast what was counted for the fast lane; both are nil in a command, which is never judged.
 	Report *analysis.Report
 	Fast   *analysis.Evidence
+	// Sampled are the verdicts of the sampled checks.
+	Sampled []Verdict
 	// CanaryUp and StableUp say whether the backends in these roles are available.
 	CanaryUp, StableUp bool
 	// InFlight requests of the backend in the canary's role.
@@ -213,7 +215,7 @@ func waitingFor(r *Rollout, s *State) string {
 	case r.Decision == Manual:
 	case slices.ContainsFunc(s.Checks, func(v Verdict) bool { return open(v) && v.Reason == analysis.ReasonRequests }):
 		return "requests"
-	case len(s.Checks) < len(r.Rules.Rules) || slices.ContainsFunc(s.Checks, open):
+	case len(s.Checks) < len(r.Rules.Rules)+len(r.Sampled.Checks) || slices.ContainsFunc(s.Checks, open):
 		return "evidence"
 	}
 	return ""

@@ -31,6 +31,8 @@ type watch struct {
 	from   metrics.Instant // when the fast lane's windows began
 	failed [2]uint64       // the failures of both sides by then
 	fast   analysis.Evidence
+	// sampled is since when the newest value of each sampled check is.
+	sampled map[string]metrics.Instant
 
 	blocks    []analysis.Block
 	latencies []*analysis.Latencies

@@ -45,6 +45,8 @@ type Route struct {
 	// Retry and Rescue give a request that failed another chance; nil is none.
 	Retry  *Retry
 	Rescue *Rescue
+	// Reports says that somebody wants to know what answers report of their hosts; the meters count it.
+	Reports bool
 	// Override lets requests name their backend; nil is never.
 	Override *Override
 	// Cookie is how the sticky cookie is set; nil where the route has none.

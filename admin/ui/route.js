@@ -141,10 +141,10 @@ function checks(r) {
     head('Check', 'Verdict', '#Canary', '#Stable', '#Limit', '#Samples', 'Evidence'),
     el('tbody', null, r.checks.map((c) => el('tr', {'data-key': c.name},
       el('th', {scope: 'row'}, c.name, c.dryRun && el('small', null, ' dry run'), r.waived?.includes(c.name) && el('small', null, ' waived')),
-      el('td', null, el('span.verdict', {class: c.verdict}, el('span', {'aria-hidden': 'true'}, (verdictMark[c.verdict] || '?') + ' '), c.verdict)),
-      el('td.num', null, side(c, c.value, c.valueAbove, c.low, c.high, c.late)),
-      el('td.num', null, side(c, c.stableValue, c.stableAbove, c.stableLow, c.stableHigh, c.stableLate)),
-      el('td.num', null, c.limit ? measured(c.limit, c.unit) : '–'),
+      el('td', null, el('span.verdict', {class: c.verdict}, el('span', {'aria-hidden': 'true'}, (verdictMark[c.verdict] || '?') + ' '), c.verdict), c.sampled && c.reason && el('small', null, ` ${c.reason}`)),
+      el('td.num', null, c.sampled && !c.samples ? '–' : side(c, c.value, c.valueAbove, c.low, c.high, c.late)),
+      el('td.num', null, c.sampled && !c.stableSamples ? '–' : side(c, c.stableValue, c.stableAbove, c.stableLow, c.stableHigh, c.stableLate)),
+      el('td.num', null, c.limit || c.sampled ? (c.atLeast ? '≥ ' : '') + measured(c.limit, c.unit) : '–'),
       el('td.num', null, count(c.samples), el('small', null, ` / ${count(c.stableSamples)}`)),
       el('td', null, evidence(c))))))) : el('p', null, active(r) ? 'Nothing was judged yet.' : 'Nothing is judged now.'));
 }
@@ -157,8 +157,17 @@ function side(c, value, above, low, high, late) {
     between ? el('small.between', null, between) : null];
 }
 
+/** sampled is a plain rule over samples: failures in a row stand where others have evidence. */
+function sampled(c) {
+  const share = c.rowLimit ? Math.min(1, (c.row || 0) / c.rowLimit) : 0;
+  return el('span.evidence', {title: 'Sampled: there is no bound on false alarms.'},
+    el('span.gauge', {class: c.verdict === 'fail' ? 'over' : '', 'aria-hidden': 'true'}, el('span', {width: `${share * 100}%`})),
+    `${count(c.row || 0)}${c.rowLimit ? ` of ${count(c.rowLimit)}` : ''} in a row`);
+}
+
 /** evidence is an e-value on a scale of powers: it grows by products. */
 function evidence(c) {
+  if (c.sampled) return sampled(c);
   if (!c.evidenceLimit) return el('span.faint', null, 'limit only');
   const share = Math.max(0, Math.min(1, Math.log1p(c.evidence || 0) / Math.log1p(c.evidenceLimit)));
   return el('span.evidence', null,

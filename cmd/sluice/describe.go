@@ -142,6 +142,10 @@ func checkRows(checks []rollout.Verdict) [][]string {
 		if c.Limit > 0 {
 			limit = number(c.Limit) + unitOf(c)
 		}
+		if c.Sampled {
+			rows = append(rows, sampledRow(c, verdict))
+			continue
+		}
 		rows = append(rows, []string{
 			c.Name, verdict, canaryValue(c), stableValue(c), limit,
 			strconv.FormatUint(c.Samples, 10), strconv.FormatUint(c.StableSamples, 10), number(c.Evidence), number(evidenceLimit(c)),

@@ -332,6 +332,9 @@ func (v view) checks(b *strings.Builder, s *rollout.Status) {
 		if c.EvidenceLimit > 0 {
 			text += fmt.Sprintf(", evidence %s of %s", number(c.Evidence), number(evidenceLimit(c)))
 		}
+		if c.Sampled {
+			text = sampledText(c)
+		}
 		name := fmt.Sprintf("%s %-14s %-12s ", mark, c.Name, c.Verdict)
 		if room := v.width - 2 - len([]rune(name)); len([]rune(text)) > room { // on a line of its own
 			text = "\n      " + strings.Join(wrap(text, v.width-6), "\n      ")

@@ -1,0 +1,149 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+	"unicode"
+)
+
+const (
+	// maxAnswer bytes of a provider's answer are read, maxScrape of an exporter's, and maxDetail characters of what they say are shown.
+	maxAnswer = 1 << 20
+	maxScrape = 16 << 20
+	maxDetail = 200
+)
+
+// Endpoint is an address and how it is called.
+type Endpoint struct {
+	URL     string
+	Timeout time.Duration
+	// TokenFile holds a bearer token, read anew with every call; "" sends none.
+	TokenFile string
+	// AllowLinkLocal lets the address be a link-local one.
+	AllowLinkLocal bool
+}
+
+// client calls one endpoint. It keeps its connection between two samples that follow each other soon.
+type client struct {
+	endpoint Endpoint
+	most     int64
+	accept   string
+	http     http.Client
+}
+
+func newClient(e Endpoint, most int64, accept string) *client {
+	dialer := net.Dialer{Timeout: e.Timeout, Control: func(_, address string, _ syscall.RawConn) error { return e.permits(address) }}
+	return &client{endpoint: e, most: most, accept: accept, http: http.Client{
+		Transport: &http.Transport{
+			DialContext: dialer.DialContext, MaxIdleConns: 1, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 64 << 10,
+			ForceAttemptHTTP2: true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// permits refuses a link-local address just before it is connected to, so that a name that anyone may set never leads to what only this
+// machine can see, such as a cloud's credentials.
+func (e *Endpoint) permits(address string) error {
+	if e.AllowLinkLocal {
+		return nil
+	}
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return err
+	}
+	if a := at.Addr().Unmap(); a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsInterfaceLocalMulticast() {
+		return fmt.Errorf("%s is a link-local address; allowLinkLocal would allow it", a)
+	}
+	return nil
+}
+
+// get reads what the address says, and the status that it says it with. The error has no URL in it: that may be a secret.
+func (c *client) get(ctx context.Context, address string) (body []byte, status int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.endpoint.Timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, 0, errors.New("the URL can't be called")
+	}
+	req.Header.Set("User-Agent", "sluice")
+	req.Header.Set("Accept", c.accept)
+	if err := c.authorize(req); err != nil {
+		return nil, 0, err
+	}
+	answer, err := c.http.Do(req)
+	if err != nil {
+		return nil, 0, c.why(err)
+	}
+	defer answer.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(answer.Body, c.most+1))
+	switch {
+	case err != nil:
+		return nil, 0, c.why(err)
+	case int64(len(body)) > c.most:
+		return nil, 0, fmt.Errorf("the answer has more than %d KiB", c.most>>10)
+	case answer.StatusCode/100 == 3:
+		return nil, 0, fmt.Errorf("status %d: a redirect, which is not followed", answer.StatusCode)
+	}
+	return body, answer.StatusCode, nil
+}
+
+func (c *client) authorize(req *http.Request) error {
+	if c.endpoint.TokenFile == "" {
+		return nil
+	}
+	b, err := os.ReadFile(c.endpoint.TokenFile)
+	token := string(bytes.TrimSpace(b))
+	if err == nil && token == "" {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return fmt.Errorf("the token can't be read: %s", oneLine(err.Error()))
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	return nil
+}
+
+// why is an error of the client without the URL.
+func (c *client) why(err error) error {
+	var timeout interface{ Timeout() bool }
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return fmt.Errorf("no answer within %s", c.endpoint.Timeout)
+	}
+	var with *url.Error
+	if errors.As(err, &with) {
+		err = with.Err
+	}
+	return errors.New("no answer: " + oneLine(err.Error()))
+}
+
+// unless200 is an error for a status that is not 200, with what the body says.
+func unless200(status int, body []byte) error {
+	if status == http.StatusOK {
+		return nil
+	}
+	if said := oneLine(string(body[:min(len(body), 4*maxDetail)])); said != "" {
+		return fmt.Errorf("status %d: %s", status, said)
+	}
+	return fmt.Errorf("status %d", status)
+}
+
+// oneLine is a text from outside for a sentence: short, and without control characters.
+func oneLine(s string) string {
+	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, ""), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
+	if r := []rune(s); len(r) > maxDetail {
+		s = string(r[:maxDetail]) + "…"
+	}
+	return s
+}
