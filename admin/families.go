@@ -4,15 +4,15 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // families are the metrics' names, helps and labels. Label values come from the configuration and from fixed lists only.
 type families struct {
-	requests, duration, inFlight, endpointUp, weight, traffic *prometheus.Desc
-	dnsFailures                                               *prometheus.Desc
-	selections, retries, upstreamErrors, clientErrors         *prometheus.Desc
-	phase, step, info, paused, waiting, transitions, rollouts *prometheus.Desc
-	verdict, value, limit, lasted, evidence, needed, aa       *prometheus.Desc
-	samples, bad                                              *prometheus.Desc
-	reloads, lastReload, build, panics, journalErrors         *prometheus.Desc
-	tlsReloads, certificate, keyFetches, outbox               *prometheus.Desc
-	all                                                       []*prometheus.Desc
+	requests, duration, inFlight, endpointUp, weight, traffic   *prometheus.Desc
+	dnsFailures                                                 *prometheus.Desc
+	selections, retries, mirrored, upstreamErrors, clientErrors *prometheus.Desc
+	phase, step, info, paused, waiting, transitions, rollouts   *prometheus.Desc
+	verdict, value, limit, lasted, evidence, needed, aa         *prometheus.Desc
+	samples, bad                                                *prometheus.Desc
+	reloads, lastReload, build, panics, journalErrors           *prometheus.Desc
+	tlsReloads, certificate, keyFetches, outbox                 *prometheus.Desc
+	all                                                         []*prometheus.Desc
 }
 
 func newFamilies() *families {
@@ -34,6 +34,7 @@ func newFamilies() *families {
 	f.selections = add("selections_total", "Requests by what chose their backend.", "route", "backend", "reason")
 	f.dnsFailures = add("dns_failures_total", "Names of a backend that could not be looked up.", "route", "backend")
 	f.retries = add("retries_total", "Requests sent to a backend again.", "route", "backend", "reason")
+	f.mirrored = add("mirrored_requests_total", "Requests that were to be copied to a backend, by what became of that.", "route", "backend", "result")
 	f.upstreamErrors = add("upstream_errors_total", "What went wrong between the proxy and a backend.", "route", "backend", "kind")
 	f.clientErrors = add("client_errors_total", "What clients did wrong; it never counts against a backend.", "kind")
 	f.panics = add("request_panics_total", "Requests that met a bug of the proxy; they were answered with 502.")

@@ -26,6 +26,7 @@ func (d *decoder) route(v value, r *Route) {
 		"fault":    maybe(&r.Fault, Fault{}, d.fault),
 		"retry":    maybe(&r.Retry, defaultRetry(), d.retry),
 		"rescue":   maybe(&r.Rescue, Rescue{BodyBytes: 64 << 10}, d.rescue),
+		"mirror":   maybe(&r.Mirror, defaultMirror(), d.mirror),
 		"override": maybe(&r.Override, defaultOverride(), d.override),
 		"rollout":  maybe(&r.Rollout, defaultRollout(), d.rollout),
 	})

@@ -91,6 +91,7 @@ func (d *decoder) routeRules(c *Config, r *Route, path string) {
 	}
 	d.weightRules(r, path)
 	d.againRules(r, path)
+	d.mirrorRules(r, path)
 	d.changeRules(r, path)
 	d.stickyRules(c, &r.Sticky, path+".sticky")
 	d.selectRules(c, r, path)

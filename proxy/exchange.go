@@ -89,6 +89,7 @@ func newExchange(c *client) *exchange {
 }
 
 func (x *exchange) free() {
+	x.request.dropCopy(metrics.MirrorSkipped) // the body never came whole
 	x.up.in.release()
 	x.client, x.front, x.table, x.route, x.endpoint = nil, nil, nil, nil, nil
 	exchanges.Put(x)
@@ -352,6 +353,7 @@ func (x *exchange) persistence(keep bool) string {
 // panicked cleans up after a bug of ours: the request is answered if nothing of an answer has gone out.
 func (x *exchange) panicked() bool {
 	x.request.stop()
+	x.request.dropCopy(metrics.MirrorSkipped)
 	x.up.discard()
 	if x.arrival != (metrics.Arrival{}) {
 		x.judge(metrics.Outcome{At: metrics.Now(), Void: true})

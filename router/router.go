@@ -44,6 +44,8 @@ type Route struct {
 	// Retry and Rescue give a request that failed another chance; nil is none.
 	Retry  *Retry
 	Rescue *Rescue
+	// Mirror copies requests to another backend, whose answers nobody gets; nil is never.
+	Mirror *Mirror
 	// Override lets requests name their backend; nil is never.
 	Override *Override
 	// Cookie is how the sticky cookie is set; nil where the route has none.
