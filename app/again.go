@@ -27,7 +27,7 @@ func again(c *config.Route, out *router.Route) {
 		}
 	}
 	if m := c.Mirror; m != nil {
-		out.Mirror = &router.Mirror{To: target(c, m.To), Percent: uint32(m.Percent), BodyBytes: m.BodyBytes}
+		out.Mirror = &router.Mirror{To: target(c, m.To), Percent: uint32(m.Percent), BodyBytes: m.BodyBytes, OnTrial: c.Rollout != nil && c.Rollout.Copies != nil}
 		for _, name := range m.Methods {
 			out.Mirror.Methods[metrics.MethodOf([]byte(name))] = true
 		}

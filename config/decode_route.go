@@ -34,6 +34,7 @@ func (d *decoder) route(v value, r *Route) {
 	if r.Redirect == nil {
 		d.required(v, "backends", "like backends: {stable: {endpoints: [http://10.0.0.11:8080]}}")
 	}
+	r.completeStrategy()
 	if !d.has(v.path+".weights") && r.Rollout == nil {
 		r.Weights = defaultWeights(r.Backends)
 	}

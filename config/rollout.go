@@ -9,6 +9,12 @@ type Rollout struct {
 	// Preset that brought what the file does not say: fast, slow, soak, AllAtOnce, or a CodeDeploy name. Default "fast"
 	// when there are no steps either, else "".
 	Preset string
+	// Strategy is "canary" (steps), "blueGreen" (a preview, then everything at once) or "mirror" (judged on copies until a person gives it
+	// the traffic). Default "canary".
+	Strategy string
+	// Copies is what has to be seen on copies of requests before the first traffic; nil where nothing is: with strategy mirror, and with
+	// blueGreen where the route mirrors to the canary.
+	Copies *Step
 	// Steps before the bake, weights rising strictly, all above 0 and below 100 %. The file's last step, 100 %, is Bake.
 	Steps []Step
 	// Stops are the file's steps that are gates and pauses, in its order.

@@ -88,6 +88,7 @@ func (d *decoder) routeRules(c *Config, r *Route, path string) {
 	}
 	if r.Rollout != nil {
 		d.rolloutRules(r, path)
+		d.strategyRules(r, path)
 	}
 	d.weightRules(r, path)
 	d.againRules(r, path)

@@ -120,6 +120,8 @@ func (d *decoder) speedWarnings(r *Rollout, at string) {
 		before = s.Weight
 	}
 	switch {
+	case r.atOnce():
+		d.unseenWarning(r, at)
 	case before == 0:
 		d.warnf(d.stepPath(r, at, 0), "the first step gives the canary 100%% at once; begin at %s or less", largeFirst)
 	case Full-before > largeRise:
@@ -127,6 +129,9 @@ func (d *decoder) speedWarnings(r *Rollout, at string) {
 	}
 	for _, s := range r.Stops {
 		all += s.Pause
+	}
+	if r.Copies != nil {
+		all += r.Copies.Hold
 	}
 	if all += r.Bake; all < shortRollout {
 		d.warnf(d.stepPath(r, at, -1), "the whole rollout takes %s at least, too short to see what is slow to break; plan for %s or more",

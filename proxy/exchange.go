@@ -38,6 +38,8 @@ type exchange struct {
 	// users is where trial is counted; nil is nowhere.
 	users *metrics.Keys
 	trial metrics.Trial
+	// original is the request beside its copy, where the two are compared.
+	original original
 
 	// What the request's head said and is still asked for when its bytes are gone: the buffer is reused as soon as a body flows.
 	method metrics.Method
@@ -81,7 +83,7 @@ func newExchange(c *client) *exchange {
 	x.client, x.front = c, c.listener.front.Load()
 	x.call, x.begun, x.parting, x.route, x.id, x.cookie = false, false, false, nil, x.id[:0], x.cookie[:0]
 	x.toHEAD, x.method, x.arrival, x.users = false, 0, metrics.Arrival{}, nil
-	x.endpoint = nil
+	x.endpoint, x.original.meter = nil, nil
 	x.scanned, x.refused, x.choice = false, nil, selector.Choice{Backend: unchosen}
 	x.up.reset()
 	x.request.reset()
@@ -304,6 +306,10 @@ func (x *exchange) judge(o metrics.Outcome) {
 		x.endpoint.Note(o.Failed)
 	}
 	x.arrival = metrics.Arrival{}
+	if x.original.meter != nil {
+		x.original.meter.End(x.original.arrival, o)
+		x.original.meter = nil
+	}
 	if x.users != nil {
 		x.users.End(x.trial, o)
 		x.users = nil

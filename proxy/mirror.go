@@ -12,6 +12,9 @@ import (
 // mirror begins a copy of the request for another backend, where the route wants one: what out holds is written down, and the copy goes
 // off by itself when the body is whole. Nothing is waited for, and whatever becomes of it, the request never hears of it.
 func (x *exchange) mirror(m *router.Mirror) {
+	if m.OnTrial && !x.route.Selector.Split().Copies {
+		return
+	}
 	to := x.route.Index(m.To)
 	if to < 0 || to == x.choice.Backend || !m.Methods[x.method] || x.head.upgrade || x.call || x.choice.Reason == selector.Override || !hit(m.Percent) {
 		return
@@ -34,10 +37,26 @@ func (x *exchange) mirror(m *router.Mirror) {
 	}
 	c.held = len(c.buf)
 	if x.request.body.done {
-		c.goOff()
+		c.goOff(x)
 		return
 	}
 	x.request.copy = c
+}
+
+// original is a request whose copy is compared with it.
+type original struct {
+	meter   *metrics.Meter // nil is none
+	arrival metrics.Arrival
+}
+
+// comparable begins to count the request and its copy side by side, where somebody compares them and the request was drawn.
+func (x *exchange) comparable(c *mirrorCopy) {
+	p := c.mirror.Pair
+	if p == nil || x.choice.Cohort != metrics.Drawn && x.choice.Cohort != metrics.Mimic {
+		return
+	}
+	c.compared, c.beside = p.Copies, p.Copies.Begin(c.began, metrics.Drawn, c.shard)
+	x.original = original{p.Originals, p.Originals.Begin(c.began, metrics.Drawn, c.shard)}
 }
 
 // readdress writes the request as the other backend gets it: under its name, and marked as a copy.
@@ -69,7 +88,7 @@ func (r *requestBody) note(piece []byte) {
 func (r *requestBody) copyWhole() {
 	if c := r.copy; c != nil {
 		r.copy = nil
-		c.goOff()
+		c.goOff(r.x)
 	}
 }
 

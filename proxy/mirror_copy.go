@@ -29,6 +29,9 @@ type mirrorCopy struct {
 	began    metrics.Instant
 	deadline metrics.Instant
 	arrival  metrics.Arrival
+	// compared is where the copy is counted beside its original, as beside; nil is nowhere.
+	compared *metrics.Meter
+	beside   metrics.Arrival
 
 	conn   *backend.Conn
 	in     inbound
@@ -67,7 +70,7 @@ func newMirrorCopy(x *exchange, m *router.Mirror, e *backend.Endpoint, meter *me
 // free gives back what the copy holds.
 func (c *mirrorCopy) free() {
 	c.mirror.Room.Free(c.held)
-	c.server, c.mirror, c.endpoint, c.meter, c.conn = nil, nil, nil, nil, nil
+	c.server, c.mirror, c.endpoint, c.meter, c.conn, c.compared = nil, nil, nil, nil, nil, nil
 	if cap(c.buf) > keptCopy {
 		c.buf = nil
 	}
@@ -75,7 +78,7 @@ func (c *mirrorCopy) free() {
 }
 
 // goOff starts the copy, if there is room for one more.
-func (c *mirrorCopy) goOff() {
+func (c *mirrorCopy) goOff(x *exchange) {
 	if c.endpoint.Crowded() || !c.mirror.Room.Enter() {
 		c.meter.Mirrored(metrics.MirrorDropped, c.shard)
 		c.free()
@@ -84,13 +87,14 @@ func (c *mirrorCopy) goOff() {
 	c.began = metrics.Now()
 	c.deadline = after(c.began, c.patience)
 	c.arrival = c.meter.Begin(c.began, metrics.Other, c.shard)
+	x.comparable(c)
 	go c.run()
 }
 
 // carry sends the copy and reads its answer, which nobody gets, to its end.
 func (c *mirrorCopy) carry() {
 	defer func() { c.mirror.Room.Leave(); c.free() }()
-	defer c.server.caught(func() { c.discard(); c.meter.End(c.arrival, metrics.Outcome{At: metrics.Now(), Void: true}) })
+	defer c.server.caught(func() { c.discard(); c.end(metrics.Outcome{At: metrics.Now(), Void: true}) })
 	if !c.server.copies.add(c) {
 		c.done(failGone)
 		return
@@ -122,12 +126,20 @@ func (c *mirrorCopy) done(f *failure) {
 			c.meter.UpstreamError(f.kind)
 		}
 	}
-	c.meter.End(c.arrival, o)
+	c.end(o)
 	result := metrics.MirrorAnswered
 	if o.Failed {
 		result = metrics.MirrorFailed
 	}
 	c.meter.Mirrored(result, c.shard)
+}
+
+// end counts the copy out, once.
+func (c *mirrorCopy) end(o metrics.Outcome) {
+	c.meter.End(c.arrival, o)
+	if c.compared != nil {
+		c.compared.End(c.beside, o)
+	}
 }
 
 // attempt sends the copy over one connection and reads until the head of the final answer is whole.

@@ -269,3 +269,37 @@ func TestCopiesLeaveHalfOfTheConnectionsToRequests(t *testing.T) {
 		t.Errorf("results %v, want the third dropped", got)
 	}
 }
+
+func TestDrawnRequestsAndTheirCopiesAreCountedSideBySideWhileTheCanaryIsOnTrial(t *testing.T) {
+	t.Parallel()
+	pair := &router.Pair{Copies: metrics.New(metrics.Config{Blocks: true}), Originals: metrics.New(metrics.Config{Blocks: true})}
+	b := newBench(t, benchOptions{routed: func(r *router.Route) {
+		r.Mirror = mirroring(metrics.MethodGet, metrics.MethodPost)
+		r.Mirror.OnTrial, r.Mirror.Pair = true, pair
+	}}, newOrigin(t, always(fine)).url, newOrigin(t, always(broken)).url)
+	b.talk(getOnce)
+	split := b.route.Selector.Split()
+	split.Copies = true
+	table := b.live.Load().WithSplits(map[string]selector.Split{"shop": split})
+	b.live.Store(table)
+	for range 4 {
+		b.talk(getOnce)
+	}
+	c, r := b.dial()
+	_, _ = io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nfirst")
+	eventually(t, "the request is at stable", func() bool { return b.route.Meters[0].Totals().Counts[metrics.Drawn].Unfinished == 1 })
+	_, _ = io.WriteString(c, "later")
+	head(r)
+	b.results(5)
+	eventually(t, "all are counted out", func() bool {
+		return pair.Copies.Totals().Counts[metrics.Drawn].Unfinished+pair.Originals.Totals().Counts[metrics.Drawn].Unfinished == 0
+	})
+	want := metrics.Counts{Requests: 5}
+	if got := pair.Originals.Totals().Counts[metrics.Drawn]; got != want {
+		t.Errorf("originals %+v, want %+v", got, want)
+	}
+	want.Errors = 5
+	if got := pair.Copies.Totals().Counts[metrics.Drawn]; got != want {
+		t.Errorf("copies %+v, want %+v", got, want)
+	}
+}

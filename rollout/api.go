@@ -84,6 +84,8 @@ type Backend struct{ Name, Version string }
 type Rollout struct {
 	// Stable and Canary name the backends in the two roles at first; the roles follow the traffic.
 	Stable, Canary string
+	// Strategy is Canary, BlueGreen or Mirror; "" is Canary.
+	Strategy string `json:",omitempty"`
 	// Steps before the bake, weights rising strictly, all below 100 %.
 	Steps []Step
 	// Bake is how long the 100 % step is watched, with BakeStable kept on stable meanwhile.
@@ -119,6 +121,13 @@ type Rollout struct {
 	SaltRoute bool
 }
 
+// The strategies (Rollout.Strategy): by steps; nothing and then everything; judged on copies until a person gives it everything.
+const (
+	Canary    = "canary"
+	BlueGreen = "blueGreen"
+	Mirror    = "mirror"
+)
+
 // Who decides (Rollout.Decision).
 const (
 	Auto   = "auto"
@@ -131,6 +140,8 @@ type Step struct {
 	Weight      Weight
 	Hold        time.Duration
 	MinRequests uint64
+	// Copies says that the step is judged on copies of requests; its weight is 0, and it is the first.
+	Copies bool `json:",omitempty"`
 }
 
 // Routing is how a route's traffic is divided: a pure function of plan and state. App turns it into a selector.Split.
@@ -150,6 +161,8 @@ type Routing struct {
 	// Trial and Step gate the rules that lead to the canary.
 	Trial bool
 	Step  int
+	// Copies says that the canary gets copies of requests, where the strategy is about those.
+	Copies bool
 }
 
 // Share is a backend's part of all traffic.
@@ -203,6 +216,7 @@ type Command struct {
 // Status is the rollout object of the admin API.
 type Status struct {
 	Route          string    `json:"route"`
+	Strategy       string    `json:"strategy,omitempty"` // where it is not canary
 	Attempt        string    `json:"attempt"`
 	Phase          Phase     `json:"phase"`
 	Outcome        Outcome   `json:"outcome"`

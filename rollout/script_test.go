@@ -3,8 +3,10 @@ package rollout
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -106,7 +108,7 @@ func newWorld() *world {
 		Route: "shop", Backends: []Backend{{"stable", "1.0"}, {"canary", "1.1"}},
 		Rollout: &Rollout{
 			Stable: "stable", Canary: "canary",
-			Steps: []Step{{500, 10 * time.Minute, 100}, {2500, 10 * time.Minute, 100}},
+			Steps: []Step{{Weight: 500, Hold: 10 * time.Minute, MinRequests: 100}, {Weight: 2500, Hold: 10 * time.Minute, MinRequests: 100}},
 			Bake:  10 * time.Minute, BakeStable: 500,
 			AutoStart: true, AutoRollback: true, DrainTimeout: 30 * time.Second, MaxWait: 30 * time.Minute,
 			Rules: analysis.Rules{
@@ -118,8 +120,8 @@ func newWorld() *world {
 			AbortOn: &analysis.AbortOn{ErrorRate: 50, MinRequests: 20, Window: 2 * time.Second},
 		},
 	}
-	for _, b := range w.plan.Backends {
-		w.meters[b.Name] = metrics.New(metrics.Config{Shards: 1, Blocks: true})
+	for _, name := range []string{"stable", "canary", "copies", "originals"} {
+		w.meters[name] = metrics.New(metrics.Config{Shards: 1, Blocks: true})
 	}
 	return w
 }
@@ -224,6 +226,7 @@ func (w *world) boot(args []string) error {
 }
 
 func (w *world) restart() {
+	w.watch.copies = func() (copies, originals *metrics.Meter) { return w.meters["copies"], w.meters["originals"] }
 	w.watch.restart(&w.plan, &w.state, w.meters[w.state.Canary.Backend], w.meters[w.state.Stable.Backend], w.now, w.now)
 }
 
@@ -232,10 +235,10 @@ func (w *world) tick(d time.Duration) {
 	for d > 0 {
 		step := min(d, time.Second)
 		d -= step
-		for _, b := range w.plan.Backends {
-			if t := w.traffic[b.Name]; t.perSecond > 0 {
+		for _, name := range slices.Sorted(maps.Keys(w.traffic)) {
+			if t := w.traffic[name]; t.perSecond > 0 {
 				n := max(int(float64(t.perSecond)*step.Seconds()), 1)
-				w.record(b.Name, metrics.Drawn, n, n*t.errors/100, t.latency)
+				w.record(name, metrics.Drawn, n, n*t.errors/100, t.latency)
 			}
 		}
 		w.now = w.now.Add(step)
@@ -445,6 +448,15 @@ func (w *world) change(p *Plan, key, value string) (err error) {
 	switch key {
 	case "steps":
 		return changeSteps(r, value)
+	case "strategy": // of blueGreen with copies: `strategy=blueGreen,copies`
+		name, what, _ := strings.Cut(value, ",")
+		r.Strategy, r.Steps, r.BakeStable = name, nil, 0
+		if what == "copies" {
+			for i := range r.Stops {
+				r.Stops[i].Before++
+			}
+			r.Steps = []Step{{Hold: 10 * time.Minute, MinRequests: 100, Copies: true}}
+		}
 	case "decision":
 		r.Decision = value
 	case "onInsufficient":
@@ -549,7 +561,7 @@ func changeSteps(r *Rollout, value string) error {
 			if err != nil {
 				return err
 			}
-			r.Steps = append(r.Steps, Step{weight, 10 * time.Minute, 100})
+			r.Steps = append(r.Steps, Step{Weight: weight, Hold: 10 * time.Minute, MinRequests: 100})
 			continue
 		}
 		if err != nil {

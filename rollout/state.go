@@ -153,7 +153,7 @@ func (s *State) active() bool {
 }
 
 // unbegun says that the attempt has not had its first traffic yet.
-func (s *State) unbegun() bool { return s.base() == Waiting && s.Weight == 0 }
+func (s *State) unbegun() bool { return s.base() == Waiting && s.Weight == 0 && s.Step == 0 }
 
 // resting says that nothing is under way or unclear.
 func (s *State) resting() bool {

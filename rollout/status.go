@@ -16,6 +16,9 @@ func StatusOf(p *Plan, s *State) Status {
 	if r == nil {
 		return out
 	}
+	if r.Strategy != Canary {
+		out.Strategy = r.Strategy
+	}
 	out.Steps, out.Plan = r.bakeStep(), r.shownPlan()
 	if !s.active() {
 		return out

@@ -35,7 +35,7 @@ type Approval struct {
 	Age Duration `json:"age"`
 }
 
-// stops before a weight. In manual mode a weight without a gate has one of its own.
+// stops before a weight. In manual mode a weight without a gate has one of its own, and so has the end of strategy mirror.
 func (r *Rollout) stops(before int) []Stop {
 	var out []Stop
 	gate := false
@@ -45,7 +45,7 @@ func (r *Rollout) stops(before int) []Stop {
 			gate = gate || s.Gate != ""
 		}
 	}
-	if r.Decision == Manual && !gate {
+	if (r.Decision == Manual || r.asksAtEnd(before)) && !gate {
 		out = append(out, Stop{Before: before, Gate: PersonGate})
 	}
 	return out

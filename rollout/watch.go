@@ -11,6 +11,10 @@ import (
 // the State.
 type watch struct {
 	canary, stable *metrics.Meter
+	// roles are those of the backends in the two roles: the same, but at a step that is judged on copies.
+	roles [2]*metrics.Meter
+	// copies are the meters of copies and of what they are copies of; it may be nil.
+	copies func() (copies, originals *metrics.Meter)
 	// users is told where a sticky route's requests are counted by user; nil is nobody.
 	users func(*metrics.Keys)
 
@@ -45,9 +49,27 @@ type turn struct {
 	next       uint16
 }
 
-// watches says whether the meters are those that are read.
+// watches says whether the meters are those of the roles.
 func (w *watch) watches(canary, stable *metrics.Meter) bool {
-	return w.canary == canary && w.stable == stable
+	return w.roles == [2]*metrics.Meter{canary, stable}
+}
+
+// follow reads the meters that the state is judged by, from at on.
+func (w *watch) follow(p *Plan, s *State, canary, stable *metrics.Meter, at metrics.Instant) {
+	same := w.watches(canary, stable)
+	w.roles = [2]*metrics.Meter{canary, stable}
+	if w.copies != nil && p.Rollout.onCopies(s) {
+		canary, stable = w.copies()
+	}
+	if same && w.canary == canary && w.stable == stable && w.judge != nil {
+		return
+	}
+	w.canary, w.stable = canary, stable
+	w.attempt, w.quiet = "", 0
+	if !same {
+		w.prior = analysis.State{}
+	}
+	w.reader.Restart(at)
 }
 
 // restart begins the windows anew, with what is in force now; since is when it was being put in force. The evidence goes on.
@@ -56,11 +78,8 @@ func (w *watch) restart(p *Plan, s *State, canary, stable *metrics.Meter, since,
 		w.end()
 		return
 	}
-	if !w.watches(canary, stable) || w.judge == nil {
-		w.canary, w.stable = canary, stable
-		w.attempt, w.prior, w.quiet = "", analysis.State{}, 0
-		w.reader.Restart(at)
-	}
+	w.follow(p, s, canary, stable, at)
+	canary, stable = w.canary, w.stable
 	if w.judge == nil || digest(w.rules) != digest(p.Rollout.Rules) {
 		w.rules = p.Rollout.Rules
 		w.judge = analysis.New(w.rules)

@@ -17,9 +17,16 @@ type Mirror struct {
 	BodyBytes int64
 	// Methods that are copied.
 	Methods [metrics.NumMethods]bool
+	// OnTrial copies only while the split says so.
+	OnTrial bool
+	// Pair is where copies and what they are copies of are counted side by side, to be compared; nil is nowhere.
+	Pair *Pair
 	// Room bounds what is under way.
 	Room Room
 }
+
+// Pair is the meters of copies and of what they are copies of. Only drawn requests count.
+type Pair struct{ Copies, Originals *metrics.Meter }
 
 const (
 	// roomCopies of a route may be at their backend at the same time.
