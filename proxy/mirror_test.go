@@ -174,7 +174,9 @@ func TestRequestsThatGoToTheMirrorsBackendAnywayOrAreTunnelsOrOtherMethodsAreNot
 	stable := newBench(t, benchOptions{routed: func(r *router.Route) { r.Mirror = mirroring(metrics.MethodGet) }},
 		newOrigin(t, always(fine)).url, canary.url)
 	stable.talk("DELETE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-	stable.talk("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	tunnel, answer := stable.dial()
+	_, _ = io.WriteString(tunnel, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	head(answer)
 	stable.talk(getOnce)
 	receive(t, got) // the one copy that there is
 	if n := canary.accepted.Load(); n != 2 || len(got) != 0 {
@@ -272,11 +274,12 @@ func TestCopiesLeaveHalfOfTheConnectionsToRequests(t *testing.T) {
 
 func TestDrawnRequestsAndTheirCopiesAreCountedSideBySideWhileTheCanaryIsOnTrial(t *testing.T) {
 	t.Parallel()
+	stable, _ := telling(t, fine)
 	pair := &router.Pair{Copies: metrics.New(metrics.Config{Blocks: true}), Originals: metrics.New(metrics.Config{Blocks: true})}
 	b := newBench(t, benchOptions{routed: func(r *router.Route) {
 		r.Mirror = mirroring(metrics.MethodGet, metrics.MethodPost)
 		r.Mirror.OnTrial, r.Mirror.Pair = true, pair
-	}}, newOrigin(t, always(fine)).url, newOrigin(t, always(broken)).url)
+	}}, stable.url, newOrigin(t, always(broken)).url)
 	b.talk(getOnce)
 	split := b.route.Selector.Split()
 	split.Copies = true
