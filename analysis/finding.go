@@ -74,6 +74,8 @@ type Report struct {
 	Pass bool
 	// StableUnhealthy says that stable breaks an absolute limit too.
 	StableUnhealthy bool
+	// Duel is how the A/B test stands, where the attempt is one; else nil.
+	Duel *DuelReport
 	// RequestsNeeded is about how many more canary requests the step needs, if the canary is as good as stable.
 	RequestsNeeded uint64
 	// TimeNeeded is how long these take at the step's rate so far; 0 where none came.

@@ -54,6 +54,10 @@ func rolloutPlan(route *config.Route) *rollout.Rollout {
 	if s := c.Copies; s != nil {
 		out.Steps = append(out.Steps, rollout.Step{Hold: s.Hold, MinRequests: s.MinRequests, Copies: true})
 	}
+	if a := c.ABTest; a != nil {
+		out.AB = &rollout.AB{Metric: a.Metric, MaxDuration: a.MaxDuration, Promote: a.OnWinner == "promote"}
+		out.SaltRoute = true
+	}
 	first := 1 + len(out.Steps)
 	for _, s := range c.Steps {
 		out.Steps = append(out.Steps, rollout.Step{Weight: rollout.Weight(s.Weight), Hold: s.Hold, MinRequests: s.MinRequests})
@@ -85,6 +89,9 @@ func rules(route *config.Route) analysis.Rules {
 		Confidence: share(c.Confidence), BlastRadius: share(c.BlastRadius), Sticky: len(route.Sticky.By) > 0 && c.Copies == nil, Warmup: c.Warmup,
 		Steps: len(c.Steps) + 1, Duration: longest(c),
 	}
+	if c.ABTest != nil {
+		out.BlastRadius = 0 // the winner is what has to be proven
+	}
 	for i := range c.Analysis.Checks {
 		out.Rules = append(out.Rules, judged(&c.Analysis.Checks[i]))
 	}
@@ -99,6 +106,9 @@ func longest(c *config.Rollout) time.Duration {
 	}
 	if s := c.Copies; s != nil {
 		all += s.Hold + c.MaxWait
+	}
+	if a := c.ABTest; a != nil {
+		all += a.MaxDuration
 	}
 	for _, s := range c.Stops {
 		all += s.Pause

@@ -42,6 +42,9 @@ func (r *Rollout) InWords() string {
 	for i, s := range r.Steps {
 		parts = append(parts, r.stopsInWords(i)...)
 		part := s.Weight.number() + " %"
+		if r.ABTest != nil {
+			part += " until a winner by " + r.ABTest.Metric + ", " + inWords(r.ABTest.MaxDuration) + " at most"
+		}
 		if s.Hold > 0 {
 			part += " " + inWords(s.Hold)
 		}
@@ -52,6 +55,9 @@ func (r *Rollout) InWords() string {
 	parts = append(parts, r.stopsInWords(len(r.Steps))...)
 	for _, s := range r.Stops {
 		least += s.Pause
+	}
+	if r.ABTest != nil && r.ABTest.OnWinner == "ask" {
+		parts = append(parts, "a person")
 	}
 	if r.Strategy == "mirror" && !slices.ContainsFunc(r.Stops, func(s Stop) bool { return s.Gate != "" }) && r.Decision != "manual" {
 		parts = append(parts, "a person")

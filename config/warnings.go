@@ -108,6 +108,9 @@ func (d *decoder) speedWarnings(r *Rollout, at string) {
 	var all time.Duration
 	var before Percent
 	for i, s := range r.Steps {
+		if r.ABTest != nil {
+			break // who compares gives both sides their share, for as long as it takes
+		}
 		all += s.Hold
 		step := d.stepPath(r, at, i)
 		d.holdWarning(s, step)
@@ -120,6 +123,7 @@ func (d *decoder) speedWarnings(r *Rollout, at string) {
 		before = s.Weight
 	}
 	switch {
+	case r.ABTest != nil:
 	case r.atOnce():
 		d.unseenWarning(r, at)
 	case before == 0:
@@ -141,6 +145,9 @@ func (d *decoder) speedWarnings(r *Rollout, at string) {
 
 // zeroWarning: no step passes on no evidence, whatever the file says; said once where it is written.
 func (d *decoder) zeroWarning(r *Rollout, at string) {
+	if r.ABTest != nil {
+		return // what it waits for is a winner
+	}
 	said := ""
 	for i, s := range r.Steps {
 		path := r.stepPath(at, i) + ".minRequests"

@@ -86,6 +86,8 @@ type Rollout struct {
 	Stable, Canary string
 	// Strategy is Canary, BlueGreen or Mirror; "" is Canary.
 	Strategy string `json:",omitempty"`
+	// AB is the A/B test of strategy ABTest, which has one step; else nil.
+	AB *AB `json:",omitempty"`
 	// Steps before the bake, weights rising strictly, all below 100 %.
 	Steps []Step
 	// Bake is how long the 100 % step is watched, with BakeStable kept on stable meanwhile.
@@ -121,11 +123,13 @@ type Rollout struct {
 	SaltRoute bool
 }
 
-// The strategies (Rollout.Strategy): by steps; nothing and then everything; judged on copies until a person gives it everything.
+// The strategies (Rollout.Strategy): by steps; nothing and then everything; judged on copies until a person gives it everything; a fixed
+// split until one of the two is proven better.
 const (
 	Canary    = "canary"
 	BlueGreen = "blueGreen"
 	Mirror    = "mirror"
+	ABTest    = "abTest"
 )
 
 // Who decides (Rollout.Decision).
@@ -238,6 +242,8 @@ type Status struct {
 	ExpiresIn Duration `json:"expiresIn,omitempty"`
 	// Webhook is the one that is waited for.
 	Webhook string `json:"webhook,omitempty"`
+	// ABTest is how an A/B test stands.
+	ABTest *ABStatus `json:"abTest,omitempty"`
 	// Waived are the checks that a person left out of this attempt.
 	Waived       []string  `json:"waived,omitempty"`
 	Checks       []Verdict `json:"checks"`
@@ -279,6 +285,7 @@ type Decision struct {
 	Reason     string    `json:"reason"`
 	Sentence   string    `json:"sentence"`
 	Comment    string    `json:"comment,omitempty"`
+	Winner     string    `json:"winner,omitempty"` // of an A/B test, canary or stable, once it is known
 	Checks     []Verdict `json:"checks,omitempty"`
 }
 

@@ -451,12 +451,21 @@ func (w *world) change(p *Plan, key, value string) (err error) {
 	case "strategy": // of blueGreen with copies: `strategy=blueGreen,copies`
 		name, what, _ := strings.Cut(value, ",")
 		r.Strategy, r.Steps, r.BakeStable = name, nil, 0
+		if r.AB = nil; name == ABTest {
+			r.Steps, r.BakeStable, r.SaltRoute = []Step{{Weight: 5000}}, 500, true
+			r.AB = &AB{Metric: analysis.ErrorRate, MaxDuration: 336 * time.Hour, Promote: what == "promote"}
+			r.Rules.BlastRadius = 0
+		}
 		if what == "copies" {
 			for i := range r.Stops {
 				r.Stops[i].Before++
 			}
 			r.Steps = []Step{{Hold: 10 * time.Minute, MinRequests: 100, Copies: true}}
 		}
+	case "maxDuration":
+		ab := *r.AB
+		ab.MaxDuration, err = time.ParseDuration(value)
+		r.AB = &ab
 	case "decision":
 		r.Decision = value
 	case "onInsufficient":
@@ -599,6 +608,13 @@ func (w *world) show() {
 		fmt.Fprintf(&w.out, " within %s", time.Duration(st.ExpiresIn))
 	}
 	w.out.WriteString("\n")
+	if a := st.ABTest; a != nil {
+		winner := a.Winner
+		if winner == "" {
+			winner = "none"
+		}
+		fmt.Fprintf(&w.out, "  A/B by %s: winner %s, canary %.4g over %d, stable %.4g over %d\n", a.Metric, winner, a.Value, a.Samples, a.StableValue, a.StableSamples)
+	}
 	if w.state.Phase == RollingBack || w.state.resting() {
 		fmt.Fprintf(&w.out, "  in service %s %s, other %s %s\n", st.Stable.Backend, st.Stable.Version, st.Canary.Backend, st.Canary.Version)
 	}

@@ -56,6 +56,9 @@ func (m *machine) needs() string {
 	if m.base() == Baking {
 		return fmt.Sprintf("it is watched for %s", span(step.Hold))
 	}
+	if ab := m.plan.Rollout.AB; ab != nil {
+		return fmt.Sprintf("it lasts until one of the two is proven better by %s, %s at most", ab.Metric, span(ab.MaxDuration))
+	}
 	return fmt.Sprintf("it needs %s, %s and passing checks", span(step.Hold), requests(max(step.MinRequests, 1)))
 }
 

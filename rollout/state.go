@@ -84,6 +84,8 @@ type State struct {
 	Warned   bool `json:"warned,omitempty"`
 	// Counted is Held when the windows of the numbers began.
 	Counted Duration `json:"counted,omitempty"`
+	// AB is how the attempt's A/B test stands.
+	AB *ABStatus `json:"ab,omitempty"`
 	// Undelivered events, the oldest first.
 	Undelivered []Event `json:"undelivered,omitempty"`
 	// Manual weights by backend, in force while the file's own are those of FileWeights.
@@ -94,8 +96,9 @@ type State struct {
 // Evidence is what the judge has found in an attempt.
 type Evidence struct {
 	// Ripe is the age at which blocks of arrivals are judged; 0 is not known yet.
-	Ripe  Duration       `json:"ripe"`
-	State analysis.State `json:"state"`
+	Ripe  Duration            `json:"ripe"`
+	State analysis.State      `json:"state"`
+	Duel  *analysis.DuelState `json:"duel,omitempty"` // of an A/B test
 }
 
 // Trial is how an attempt with a version ended.

@@ -35,6 +35,9 @@ type watch struct {
 	failed [2]uint64       // the failures of both sides by then
 	fast   analysis.Evidence
 
+	duel  *analysis.Duel // of an A/B test
+	stand analysis.DuelReport
+
 	blocks    []analysis.Block
 	latencies []*analysis.Latencies
 	counted   []*metrics.Users
@@ -84,6 +87,10 @@ func (w *watch) restart(p *Plan, s *State, canary, stable *metrics.Meter, since,
 		w.rules = p.Rollout.Rules
 		w.judge = analysis.New(w.rules)
 		w.control.begin(w.rules)
+		w.duel = nil
+	}
+	if ab := p.Rollout.AB; ab != nil && w.duel == nil {
+		w.duel = analysis.NewDuel(ab.Metric, w.rules.Confidence, w.rules.Sticky, ab.MaxDuration)
 	}
 	w.control.move(RoutingOf(p, s).CanaryWeight, at)
 	w.from, w.failed = at, [2]uint64{failures(canary), failures(stable)}
@@ -96,6 +103,9 @@ func (w *watch) restart(p *Plan, s *State, canary, stable *metrics.Meter, since,
 	default:
 		w.move(p.Rollout, s, since, at)
 		w.judge.Restart(at.NextBlock() + w.offset)
+		if w.duel != nil {
+			w.duel.Restart(at.NextBlock() + w.offset)
+		}
 	}
 }
 
@@ -173,7 +183,15 @@ func (w *watch) look(p *Plan, s *State, at metrics.Instant) *analysis.Report {
 	w.forget()
 	now := analysis.Now{Step: s.Step, Next: p.Rollout.next(s), MinRequests: p.Rollout.at(s).MinRequests, Lost: w.reader.Lost - w.lost}
 	w.lost = w.reader.Lost
-	return w.judge.Assess(&e.State, w.blocks, now)
+	report := w.judge.Assess(&e.State, w.blocks, now)
+	if report.Duel = nil; p.Rollout.AB != nil && w.duel != nil && s.Step == 1 {
+		if e.Duel == nil {
+			e.Duel = &analysis.DuelState{}
+		}
+		w.stand = w.duel.Add(e.Duel, w.blocks, now)
+		report.Duel = &w.stand
+	}
+	return report
 }
 
 // add makes the judge's block of a block of arrivals.

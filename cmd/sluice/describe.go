@@ -86,6 +86,9 @@ func describeRoute(w io.Writer, r admin.RouteObject) {
 	if r.Rollout == nil {
 		return
 	}
+	if a := r.Rollout.ABTest; a != nil {
+		_, _ = fmt.Fprintln(w, fold("  "+describeTest(a), ", ", "    "))
+	}
 	if len(r.Rollout.Checks) > 0 {
 		table(w, "  ", checkRows(r.Rollout.Checks))
 	}
