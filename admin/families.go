@@ -8,7 +8,7 @@ type families struct {
 	dnsFailures                                                 *prometheus.Desc
 	selections, retries, mirrored, upstreamErrors, clientErrors *prometheus.Desc
 	phase, step, info, paused, waiting, transitions, rollouts   *prometheus.Desc
-	verdict, value, limit, lasted, evidence, needed, aa         *prometheus.Desc
+	verdict, value, limit, lasted, evidence, needed, aa, ratio  *prometheus.Desc
 	samples, bad                                                *prometheus.Desc
 	reloads, lastReload, build, panics, journalErrors           *prometheus.Desc
 	tlsReloads, certificate, keyFetches, outbox                 *prometheus.Desc
@@ -56,6 +56,8 @@ func newFamilies() *families {
 	f.needed = add("check_evidence_limit", "The evidence at which the check rolls back.", "route", "check", "backend")
 	f.aa = add("aa_evidence_max", "The judge's largest evidence of the last 24 hours against stable's own requests, of which a part plays the "+
 		"canary; over 20 its assumptions do not hold.", "route")
+	f.ratio = add("sample_ratio_evidence", "The evidence that the canary's share of what was drawn in the attempt is not the configured one; from 1000 on "+
+		"people are told.", "route")
 	f.samples = add("check_samples", "The requests that the check's values come from, since the step began.", "route", "check", "backend")
 	f.bad = add("check_bad_samples", "Those of them that failed, or were beyond the limit.", "route", "check", "backend")
 	f.reloads = add("config_reloads_total", "Times the configuration was read.", "result")

@@ -46,7 +46,7 @@ func rolloutPlan(route *config.Route) *rollout.Rollout {
 		return nil
 	}
 	out := &rollout.Rollout{
-		Stable: c.Stable, Canary: c.Canary, Bake: c.Bake, BakeStable: rollout.Weight(c.BakeStable), AutoStart: c.AutoStart,
+		Stable: c.Stable, Canary: c.Canary, Bake: c.Bake, BakeStable: rollout.Weight(c.BakeStable), AutoStart: c.AutoStart, SampleRatio: true,
 		Interval: c.Analysis.Interval, AutoRollback: c.Rollback.Auto, SaltRoute: c.Salt == "route",
 		DrainTimeout: c.Rollback.DrainTimeout, DrainImmediate: c.Rollback.Drain == "immediate",
 		Strategy: strategy(c), Decision: c.Decision, OnInsufficient: c.OnInsufficient, MaxWait: c.MaxWait,

@@ -119,6 +119,9 @@ type Rollout struct {
 	MaxWait time.Duration
 	// Timeout of the route's requests: none is waited for longer before it counts as failed; 0 is none.
 	Timeout time.Duration
+	// SampleRatio tells people when the canary's share of what is drawn is not the configured one. It is no part of what an attempt was
+	// promised.
+	SampleRatio bool `json:"-"`
 	// SaltRoute draws the same users in every attempt (salt: route).
 	SaltRoute bool
 }
@@ -251,6 +254,9 @@ type Status struct {
 	// AAEvidenceMax is the judge's largest evidence of the last 24 hours against stable's own requests, of which a part plays the canary:
 	// over 20 its assumptions do not hold for this route. 0 is none yet.
 	AAEvidenceMax float64 `json:"aaEvidenceMax"`
+	// SampleRatioEvidence is that the canary's share of what was drawn in this attempt is not the configured one; from 1000 on people are
+	// told. 0 is none.
+	SampleRatioEvidence float64 `json:"sampleRatioEvidence,omitempty"`
 	// Plan is what the file says now, by step.
 	Plan []PlanStep `json:"plan,omitempty"`
 	// StateError is why the state can't be written now; "" when it can.

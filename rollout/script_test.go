@@ -483,6 +483,8 @@ func (w *world) change(p *Plan, key, value string) (err error) {
 			w, err = parseWeight(value)
 			r.Rules.BlastRadius = float64(w) / float64(Full)
 		}
+	case "sampleRatio":
+		r.SampleRatio = value == "true"
 	case "sticky":
 		r.Rules.Sticky = value == "true"
 	case "abortOn":

@@ -86,6 +86,9 @@ type State struct {
 	Counted Duration `json:"counted,omitempty"`
 	// AB is how the attempt's A/B test stands.
 	AB *ABStatus `json:"ab,omitempty"`
+	// RatioTold says that people were told that the canary's share is not the one that was drawn for; RatioEvidence is for people.
+	RatioTold     bool    `json:"ratioTold,omitempty"`
+	RatioEvidence float64 `json:"ratioEvidence,omitempty"`
 	// Undelivered events, the oldest first.
 	Undelivered []Event `json:"undelivered,omitempty"`
 	// Manual weights by backend, in force while the file's own are those of FileWeights.
@@ -99,6 +102,8 @@ type Evidence struct {
 	Ripe  Duration            `json:"ripe"`
 	State analysis.State      `json:"state"`
 	Duel  *analysis.DuelState `json:"duel,omitempty"` // of an A/B test
+	// Ratio is whether the canary gets the share that it should.
+	Ratio *analysis.Ratio `json:"ratio,omitempty"`
 }
 
 // Trial is how an attempt with a version ended.
@@ -137,6 +142,9 @@ const (
 	ReasonNewVersion      = "NewVersion"
 	ReasonPromotedVersion = "PromotedVersion"
 )
+
+// ReasonSampleRatio is what people are told for when the canary's share of the draws is not the configured one.
+const ReasonSampleRatio = "SampleRatio"
 
 // base is the phase without regard to a pause.
 func (s *State) base() Phase {

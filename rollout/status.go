@@ -20,7 +20,7 @@ func StatusOf(p *Plan, s *State) Status {
 		out.Strategy = r.Strategy
 	}
 	out.Steps, out.Plan = r.bakeStep(), r.shownPlan()
-	out.ABTest = s.AB
+	out.ABTest, out.SampleRatioEvidence = s.AB, s.RatioEvidence
 	if !s.active() {
 		return out
 	}

@@ -129,6 +129,7 @@ func (w *watch) begin(s *State, at metrics.Instant) {
 		w.crowd.begin(w.users, at)
 		w.control.run.Anew() // in a new table nobody has failed yet
 		if e := s.Evidence; e != nil {
+			w.crowd.known = e.Ratio != nil
 			w.crowd.patience(time.Duration(e.Ripe))
 		}
 	}
@@ -184,6 +185,9 @@ func (w *watch) look(p *Plan, s *State, at metrics.Instant) *analysis.Report {
 	now := analysis.Now{Step: s.Step, Next: p.Rollout.next(s), MinRequests: p.Rollout.at(s).MinRequests, Lost: w.reader.Lost - w.lost}
 	w.lost = w.reader.Lost
 	report := w.judge.Assess(&e.State, w.blocks, now)
+	if report.Ratio = nil; p.Rollout.SampleRatio && !p.Rollout.onCopies(s) {
+		report.Ratio = w.ratio(e)
+	}
 	if report.Duel = nil; p.Rollout.AB != nil && w.duel != nil && s.Step == 1 {
 		if e.Duel == nil {
 			e.Duel = &analysis.DuelState{}
@@ -192,6 +196,21 @@ func (w *watch) look(p *Plan, s *State, at metrics.Instant) *analysis.Report {
 		report.Duel = &w.stand
 	}
 	return report
+}
+
+// ratio takes the new blocks into the evidence about the canary's share. The users of a sticky route count in the first epoch of an attempt:
+// afterwards the same ones come again.
+func (w *watch) ratio(e *Evidence) *analysis.Ratio {
+	if e.Ratio == nil {
+		e.Ratio = &analysis.Ratio{}
+	}
+	for i := range w.blocks {
+		e.Ratio.Add(&w.blocks[i], w.rules.Sticky)
+	}
+	if w.rules.Sticky && w.crowd.known {
+		e.Ratio.Closed = true
+	}
+	return e.Ratio
 }
 
 // add makes the judge's block of a block of arrivals.
