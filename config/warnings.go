@@ -81,6 +81,7 @@ func divides(r *Route) bool {
 func (d *decoder) rolloutWarnings(r *Route, path string) {
 	at := path + ".rollout"
 	d.speedWarnings(r.Rollout, at)
+	d.alertWarning(r.Rollout, at)
 	d.zeroWarning(r.Rollout, at)
 	for _, name := range []string{r.Rollout.Stable, r.Rollout.Canary} {
 		if b := findBackend(r, name); b != nil && b.HealthCheck == nil {
@@ -141,6 +142,15 @@ func (d *decoder) speedWarnings(r *Rollout, at string) {
 		d.warnf(d.stepPath(r, at, -1), "the whole rollout takes %s at least, too short to see what is slow to break; plan for %s or more",
 			inWords(all), inWords(shortRollout))
 	}
+}
+
+// alertWarning: a rollout decides while nobody looks.
+func (d *decoder) alertWarning(r *Rollout, at string) {
+	told := slices.ContainsFunc(r.Webhooks, func(w Webhook) bool { return w.Type == "event" })
+	if len(r.Alerts) > 0 || told || d.has(at+".alerts") {
+		return
+	}
+	d.warnf(at, "no alert is configured, so nobody is told when it pauses or is rolled back; write alerts: [{type: slack, url: …}], or alerts: [] to do without")
 }
 
 // zeroWarning: no step passes on no evidence, whatever the file says; said once where it is written.
