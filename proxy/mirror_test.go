@@ -306,3 +306,22 @@ func TestDrawnRequestsAndTheirCopiesAreCountedSideBySideWhileTheCanaryIsOnTrial(
 		t.Errorf("copies %+v, want %+v", got, want)
 	}
 }
+
+func TestWhatNamesNoHostOrIsOverriddenIsNotCopied(t *testing.T) {
+	t.Parallel()
+	canary, got := telling(t, fine)
+	b := newBench(t, benchOptions{routed: func(r *router.Route) {
+		r.Mirror, r.Override = mirroring(metrics.MethodGet), signing
+	}}, newOrigin(t, always(fine)).url, canary.url)
+	signed := signing.Sign("shop", "stable", time.Now().Add(time.Hour))
+	b.talk("GET / HTTP/1.1\r\nHost: a\r\nX-Override: " + signed + "\r\nConnection: close\r\n\r\n")
+	b.talk("GET / HTTP/1.0\r\n\r\n")
+	if got, want := b.results(1), [metrics.NumMirrorResults]uint64{metrics.MirrorSkipped: 1}; got != want {
+		t.Errorf("results %v, want %v: the nameless one alone is counted, and skipped", got, want)
+	}
+	b.talk(getOnce)
+	receive(t, got)
+	if n := b.results(2); n[metrics.MirrorAnswered] != 1 || len(got) != 0 {
+		t.Errorf("results %v and %d more copies, want the one copy of the third request", n, len(got))
+	}
+}
