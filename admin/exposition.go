@@ -152,6 +152,12 @@ func (c *collector) events(out sink, route, backend string, totals *metrics.Tota
 	for reason, n := range totals.Retries {
 		out.counter(c.retries, n, route, backend, metrics.RetryReason(reason).String())
 	}
+	for result, n := range totals.Mirrored {
+		if totals.Mirrored == [metrics.NumMirrorResults]uint64{} {
+			break // it is nobody's mirror
+		}
+		out.counter(c.mirrored, n, route, backend, metrics.MirrorResult(result).String())
+	}
 	for kind, n := range totals.UpstreamErrors {
 		out.counter(c.upstreamErrors, n, route, backend, metrics.UpstreamError(kind).String())
 	}

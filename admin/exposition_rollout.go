@@ -33,6 +33,7 @@ func (c *collector) rollout(out sink, r Route) {
 	out.oneOf(c.paused, r.Name, pauses[:], pause)
 	out.oneOf(c.waiting, r.Name, waits[:], s.WaitingFor)
 	out.gauge(c.aa, s.AAEvidenceMax, r.Name)
+	out.gauge(c.ratio, s.SampleRatioEvidence, r.Name)
 	out.gauge(c.step, float64(s.Step), r.Name)
 	if s.Attempt != "" {
 		out.gauge(c.info, 1, r.Name, s.Attempt, stable.Version, onTrial.Version)

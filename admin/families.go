@@ -10,7 +10,7 @@ type families struct {
 	verdict, value, limit, lasted, evidence, needed                           *prometheus.Desc
 	aa, samples, bad, reloads, lastReload, build                              *prometheus.Desc
 	panics, journalErrors, accessDropped, tlsReloads, certificate, keyFetches *prometheus.Desc
-	outbox, tlsOrders, cpu, memory                                            *prometheus.Desc
+	outbox, tlsOrders, cpu, memory, mirrored, ratio                           *prometheus.Desc
 	all                                                                       []*prometheus.Desc
 }
 
@@ -36,6 +36,7 @@ func newFamilies() *families {
 	f.selections = add("selections_total", "Requests by what chose their backend.", "route", "backend", "reason")
 	f.dnsFailures = add("dns_failures_total", "Names of a backend that could not be looked up.", "route", "backend")
 	f.retries = add("retries_total", "Requests sent to a backend again.", "route", "backend", "reason")
+	f.mirrored = add("mirrored_requests_total", "Requests that were to be copied to a backend, by what became of that.", "route", "backend", "result")
 	f.upstreamErrors = add("upstream_errors_total", "What went wrong between the proxy and a backend.", "route", "backend", "kind")
 	f.clientErrors = add("client_errors_total", "What clients did wrong; it never counts against a backend.", "kind")
 	f.panics = add("request_panics_total", "Requests that met a bug of the proxy; they were answered with 502.")
@@ -58,6 +59,8 @@ func newFamilies() *families {
 	f.needed = add("check_evidence_limit", "The evidence at which the check rolls back.", "route", "check", "backend")
 	f.aa = add("aa_evidence_max", "The judge's largest evidence of the last 24 hours against stable's own requests, of which a part plays the "+
 		"canary; over 20 its assumptions do not hold.", "route")
+	f.ratio = add("sample_ratio_evidence", "The evidence that the canary's share of what was drawn in the attempt is not the configured one; from 1000 on "+
+		"people are told.", "route")
 	f.samples = add("check_samples", "The requests that the check's values come from, since the step began.", "route", "check", "backend")
 	f.bad = add("check_bad_samples", "Those of them that failed, or were beyond the limit.", "route", "check", "backend")
 	f.reloads = add("config_reloads_total", "Times the configuration was read.", "result")

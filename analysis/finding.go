@@ -106,6 +106,10 @@ type Report struct {
 	Pass bool
 	// StableUnhealthy says that stable breaks an absolute limit too.
 	StableUnhealthy bool
+	// Ratio is what the canary's share of the draws tells; nil where nobody asks.
+	Ratio *Ratio
+	// Duel is how the A/B test stands, where the attempt is one; else nil.
+	Duel *DuelReport
 	// RequestsNeeded is about how many more canary requests the step needs, if the canary is as good as stable.
 	RequestsNeeded uint64
 	// TimeNeeded is how long these take at the step's rate so far; 0 where none came.

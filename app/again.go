@@ -6,7 +6,7 @@ import (
 	"sluice/router"
 )
 
-// again is how a route's failed requests get another chance.
+// again is how a route's requests are sent more than once: when they failed, and as copies.
 func again(c *config.Route, out *router.Route) {
 	if r := c.Retry; r != nil && r.Attempts > 0 {
 		out.Retry = &router.Retry{Attempts: r.Attempts, PerTry: r.PerTryTimeout, Budget: router.Budget{Share: uint32(r.Budget)}}
@@ -26,6 +26,12 @@ func again(c *config.Route, out *router.Route) {
 			case "504":
 				out.Retry.S504 = true
 			}
+		}
+	}
+	if m := c.Mirror; m != nil {
+		out.Mirror = &router.Mirror{To: target(c, m.To), Percent: uint32(m.Percent), BodyBytes: m.BodyBytes, OnTrial: c.Rollout != nil && c.Rollout.Copies != nil}
+		for _, name := range m.Methods {
+			out.Mirror.Methods[metrics.MethodOf([]byte(name))] = true
 		}
 	}
 	if r := c.Rescue; r != nil {

@@ -14,6 +14,7 @@ import (
 	"sluice/backend"
 	"sluice/config"
 	"sluice/metrics"
+	"sluice/router"
 	"sluice/sock"
 )
 
@@ -36,12 +37,13 @@ type backends struct {
 	// idle says that none of them will run: then no name is looked up, and none is missed.
 	idle bool
 
-	mu     sync.Mutex // guards meters: controllers ask for theirs while a reload adds others
+	mu     sync.Mutex // guards what follows: controllers ask for theirs while a reload adds others
 	meters map[backendName]*metrics.Meter
+	pairs  map[string]*router.Pair // of copies that are judged, by route
 }
 
 func newBackends(sweeper *sock.Sweeper, log *zap.Logger) *backends {
-	return &backends{sweeper: sweeper, log: log, running: map[backendName]*runningBackend{}, meters: map[backendName]*metrics.Meter{}}
+	return &backends{sweeper: sweeper, log: log, running: map[backendName]*runningBackend{}, meters: map[backendName]*metrics.Meter{}, pairs: map[string]*router.Pair{}}
 }
 
 // plan makes the backends of a configuration that are not running as they are described there. Nothing is started or stopped.
@@ -119,6 +121,11 @@ func (s *backends) adopt(next map[backendName]*runningBackend) (unused []*runnin
 	awaitHealth(fresh)
 	s.mu.Lock()
 	maps.DeleteFunc(s.meters, func(name backendName, _ *metrics.Meter) bool { return next[name] == nil })
+	routes := map[string]bool{}
+	for name := range next {
+		routes[name.route] = true
+	}
+	maps.DeleteFunc(s.pairs, func(route string, _ *router.Pair) bool { return !routes[route] })
 	s.mu.Unlock()
 	s.running = next
 	return unused
@@ -159,6 +166,16 @@ func (s *backends) meter(name backendName) *metrics.Meter {
 		s.meters[name] = m
 	}
 	return m
+}
+
+// pair is where a route's copies are compared with their originals, made when it is first asked for.
+func (s *backends) pair(route string) *router.Pair {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pairs[route] == nil {
+		s.pairs[route] = &router.Pair{Copies: metrics.New(metrics.Config{Blocks: true}), Originals: metrics.New(metrics.Config{Blocks: true})}
+	}
+	return s.pairs[route]
 }
 
 func (b *runningBackend) start() {

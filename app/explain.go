@@ -52,16 +52,19 @@ func explain(t *router.Table, cfg *config.Config, q admin.ExplainRequest) (admin
 	}
 	return admin.Explanation{
 		Route: a.Route.Name, Backend: a.Route.Backends[a.Choice.Backend].Name(), Reason: a.Choice.Reason.String(),
-		Detail: detail(&a),
+		Detail: detail(&a) + copied(methodOf(&q), &a),
 	}, nil
+}
+
+func methodOf(q *admin.ExplainRequest) string {
+	if q.Method == "" {
+		return http.MethodGet
+	}
+	return q.Method
 }
 
 // questionHead writes the request as a client would.
 func questionHead(q *admin.ExplainRequest) ([]byte, error) {
-	method := q.Method
-	if method == "" {
-		method = http.MethodGet
-	}
 	target := q.URL
 	if target == "" {
 		target = "/"
@@ -87,7 +90,7 @@ func questionHead(q *admin.ExplainRequest) ([]byte, error) {
 	if !hasHost {
 		version = "HTTP/1.0" // the one in which a request may name none
 	}
-	return fmt.Appendf(nil, "%s %s %s\r\n%s\r\n", method, u.RequestURI(), version, &fields), nil
+	return fmt.Appendf(nil, "%s %s %s\r\n%s\r\n", methodOf(q), u.RequestURI(), version, &fields), nil
 }
 
 // detail is the reason in words.

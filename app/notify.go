@@ -53,10 +53,14 @@ func receiversOf(r *config.Rollout, s *notify.Settings) error {
 		}
 		s.Hooks = append(s.Hooks, h)
 	}
+	first := 0 // the copies' step
+	if r.Copies != nil {
+		first = 1
+	}
 	for _, g := range r.Stops {
 		if g.Webhook != nil {
 			s.Gates = append(s.Gates, notify.Gate{
-				Name: g.Gate, Step: g.Before, Interval: g.Webhook.Interval,
+				Name: g.Gate, Step: g.Before + first, Interval: g.Webhook.Interval,
 				Endpoint: notify.Endpoint{URL: g.Webhook.URL, Timeout: alertTimeout},
 			})
 		}

@@ -46,16 +46,24 @@ func rolloutPlan(route *config.Route) *rollout.Rollout {
 		return nil
 	}
 	out := &rollout.Rollout{
-		Stable: c.Stable, Canary: c.Canary, Bake: c.Bake, BakeStable: rollout.Weight(c.BakeStable), AutoStart: c.AutoStart,
+		Stable: c.Stable, Canary: c.Canary, Bake: c.Bake, BakeStable: rollout.Weight(c.BakeStable), AutoStart: c.AutoStart, SampleRatio: true,
 		Interval: c.Analysis.Interval, AutoRollback: c.Rollback.Auto, SaltRoute: c.Salt == "route",
 		DrainTimeout: c.Rollback.DrainTimeout, DrainImmediate: c.Rollback.Drain == "immediate",
-		Decision: c.Decision, OnInsufficient: c.OnInsufficient, MaxWait: c.MaxWait,
+		Strategy: strategy(c), Decision: c.Decision, OnInsufficient: c.OnInsufficient, MaxWait: c.MaxWait,
 	}
+	if s := c.Copies; s != nil {
+		out.Steps = append(out.Steps, rollout.Step{Hold: s.Hold, MinRequests: s.MinRequests, Copies: true})
+	}
+	if a := c.ABTest; a != nil {
+		out.AB = &rollout.AB{Metric: a.Metric, MaxDuration: a.MaxDuration, Promote: a.OnWinner == "promote"}
+		out.SaltRoute = true
+	}
+	first := 1 + len(out.Steps)
 	for _, s := range c.Steps {
 		out.Steps = append(out.Steps, rollout.Step{Weight: rollout.Weight(s.Weight), Hold: s.Hold, MinRequests: s.MinRequests})
 	}
 	for _, s := range c.Stops {
-		out.Stops = append(out.Stops, rollout.Stop{Before: s.Before + 1, Gate: s.Gate, Expires: s.Expires, Pause: s.Pause})
+		out.Stops = append(out.Stops, rollout.Stop{Before: s.Before + first, Gate: s.Gate, Expires: s.Expires, Pause: s.Pause})
 	}
 	out.Hooks = hooks(c)
 	out.Timeout = route.Timeout
@@ -66,12 +74,23 @@ func rolloutPlan(route *config.Route) *rollout.Rollout {
 	return out
 }
 
+// strategy is "" for canary, so that plans of before are the same.
+func strategy(c *config.Rollout) string {
+	if c.Strategy == rollout.Canary {
+		return ""
+	}
+	return c.Strategy
+}
+
 // rules are what the route's attempts are judged by.
 func rules(route *config.Route) analysis.Rules {
 	c := route.Rollout
 	out := analysis.Rules{
-		Confidence: share(c.Confidence), BlastRadius: share(c.BlastRadius), Sticky: len(route.Sticky.By) > 0, Warmup: c.Warmup,
+		Confidence: share(c.Confidence), BlastRadius: share(c.BlastRadius), Sticky: len(route.Sticky.By) > 0 && c.Copies == nil, Warmup: c.Warmup,
 		Steps: len(c.Steps) + 1, Duration: longest(c),
+	}
+	if c.ABTest != nil {
+		out.BlastRadius = 0 // the winner is what has to be proven
 	}
 	for i := range c.Analysis.Checks {
 		if !c.Analysis.Checks[i].Sampled() {
@@ -86,6 +105,12 @@ func longest(c *config.Rollout) time.Duration {
 	all := c.Bake
 	for _, s := range c.Steps {
 		all += s.Hold + c.MaxWait
+	}
+	if s := c.Copies; s != nil {
+		all += s.Hold + c.MaxWait
+	}
+	if a := c.ABTest; a != nil {
+		all += a.MaxDuration
 	}
 	for _, s := range c.Stops {
 		all += s.Pause

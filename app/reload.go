@@ -219,7 +219,11 @@ func (a *App) direct(p *part, plan rollout.Plan) error {
 	}
 	c, err := rollout.New(rollout.Config{
 		Plan: plan, Store: a.store, Journal: a.journal, Log: a.Log, Apply: a.applier.apply,
-		Meters:    func(backend string) *metrics.Meter { return a.backends.meter(backendName{plan.Route, backend}) },
+		Meters: func(backend string) *metrics.Meter { return a.backends.meter(backendName{plan.Route, backend}) },
+		Copies: func() (copies, originals *metrics.Meter) {
+			pair := a.backends.pair(plan.Route)
+			return pair.Copies, pair.Originals
+		},
 		Available: p.available, InFlight: p.inFlight, CutStreams: p.cutStreams,
 		Users: p.users.Store,
 	})

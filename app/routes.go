@@ -102,6 +102,9 @@ func table(cfg *config.Config, keys *identity.Keys, backends map[backendName]*ru
 		if err != nil {
 			return t, err
 		}
+		if r.Mirror != nil && r.Mirror.OnTrial {
+			r.Mirror.Pair = b.pair(c.Name)
+		}
 		for j := range c.Backends {
 			name := backendName{c.Name, c.Backends[j].Name}
 			r.Backends = append(r.Backends, backends[name].Backend)

@@ -97,7 +97,7 @@ func backendIndex(r *config.Route, name string) int {
 func split(r *config.Route, by *rollout.Routing) (selector.Split, error) {
 	out := selector.Split{
 		Canary: -1, CanaryWeight: uint32(by.CanaryWeight), PairWeight: uint32(by.PairWeight),
-		Salt: by.Salt, Trial: by.Trial, Step: by.Step,
+		Salt: by.Salt, Trial: by.Trial, Step: by.Step, Copies: by.Copies,
 	}
 	if out.Stable = backendIndex(r, by.Stable); out.Stable < 0 {
 		return out, fmt.Errorf("route %q has no backend %q for the stable role", r.Name, by.Stable)

@@ -114,6 +114,18 @@ func (p *pool) stoodStill(ctx context.Context, err error, began metrics.Instant)
 	return errors.As(err, &ne) && ne.Timeout() && ctx.Err() == nil && metrics.Now().Sub(began) > p.dial.Timeout+late
 }
 
+// Crowded says that half of the connections that there may be are busy: what can be left undone leaves the rest to others.
+func (e *Endpoint) Crowded() bool {
+	p := &e.pool
+	if p.maxOpen == 0 {
+		return false
+	}
+	p.mu.Lock()
+	idle := int64(len(p.idle))
+	p.mu.Unlock()
+	return 2*(p.open.Load()-idle) >= p.maxOpen
+}
+
 // rawOf is the descriptor of a connection, where it has one.
 func rawOf(nc net.Conn) syscall.RawConn {
 	if sc, ok := nc.(syscall.Conn); ok {

@@ -19,6 +19,8 @@ func (d *decoder) rollout(v value, r *Rollout) {
 	d.object(v, keys{
 		"stable":         one(d, &r.Stable, parseName),
 		"canary":         one(d, &r.Canary, parseName),
+		"strategy":       one(d, &r.Strategy, oneOf(strategies)),
+		"abTest":         maybe(&r.ABTest, defaultABTest(), d.abTest),
 		"preset":         one(d, &r.Preset, parsePreset),
 		"steps":          listOf(d, &steps, zero[fileStep], d.step),
 		"hold":           one(d, &g.hold, parseDuration),
@@ -47,7 +49,12 @@ func (d *decoder) rollout(v value, r *Rollout) {
 // complete writes out what a preset and the defaults bring, and takes the 100 % step for the bake that it is.
 func (d *decoder) complete(path string, r *Rollout, g general) {
 	p := plain
-	if r.Preset == "" && !d.has(path+".steps") {
+	switch {
+	case r.Preset != "":
+	case r.atOnce():
+		p = presets[atOncePreset]
+	case r.Strategy == "abTest":
+	case !d.has(path + ".steps"):
 		r.Preset = defaultPreset
 	}
 	if r.Preset != "" {
@@ -81,6 +88,10 @@ func (d *decoder) complete(path string, r *Rollout, g general) {
 			r.Steps[i].MinRequests = g.minRequests
 		}
 	}
+	if r.atOnce() {
+		r.Copies = &Step{Hold: g.hold, MinRequests: g.minRequests} // completeStrategy takes it away where there are no copies
+	}
+	d.completeABTest(path, r)
 	d.completeChecks(path, r)
 }
 
@@ -88,7 +99,7 @@ func (d *decoder) complete(path string, r *Rollout, g general) {
 func (d *decoder) takeBake(path string, r *Rollout) {
 	last := len(r.Steps) - 1
 	if last < 0 || r.Steps[last].Weight != Full {
-		r.StepsCompleted = d.has(path + ".steps")
+		r.StepsCompleted = d.has(path+".steps") && !r.weightless()
 		return
 	}
 	at := r.stepPath(path, last)
@@ -112,7 +123,7 @@ func (d *decoder) completeChecks(path string, r *Rollout) {
 		if len(r.Analysis.Checks) == 0 && r.Decision != "manual" && !d.broken(path+".analysis.checks") && !d.broken(path+".decision") {
 			d.errorf(path+".analysis.checks", "blind canary: nothing judges it; %s, or decision: manual where a person watches", mend)
 		}
-	case d.has(path+".steps") && !d.has(path+".preset"):
+	case d.has(path+".steps") && !d.has(path+".preset") && !r.weightless():
 		d.errorf(path+".steps", "blind canary: steps without analysis; %s, or name a preset, which brings checks; where a person watches, "+
 			"analysis: {checks: []} with decision: manual", mend)
 	default:

@@ -26,6 +26,7 @@ func (d *decoder) route(v value, r *Route) {
 		"fault":     maybe(&r.Fault, Fault{}, d.fault),
 		"retry":     maybe(&r.Retry, defaultRetry(), d.retry),
 		"rescue":    maybe(&r.Rescue, Rescue{BodyBytes: 64 << 10}, d.rescue),
+		"mirror":    maybe(&r.Mirror, defaultMirror(), d.mirror),
 		"override":  maybe(&r.Override, defaultOverride(), d.override),
 		"resources": maybe(&r.Resources, Resources{Source: "orca"}, d.resources),
 		"rollout":   maybe(&r.Rollout, defaultRollout(), d.rollout),
@@ -34,6 +35,7 @@ func (d *decoder) route(v value, r *Route) {
 	if r.Redirect == nil {
 		d.required(v, "backends", "like backends: {stable: {endpoints: [http://10.0.0.11:8080]}}")
 	}
+	r.completeStrategy()
 	if !d.has(v.path+".weights") && r.Rollout == nil {
 		r.Weights = defaultWeights(r.Backends)
 	}

@@ -57,7 +57,7 @@ func defaultRule() Rule { return Rule{Percent: Full, FromStep: 1, Measure: true}
 
 func defaultRollout() Rollout {
 	return Rollout{
-		Stable: "stable", Canary: "canary",
+		Stable: "stable", Canary: "canary", Strategy: "canary",
 		Decision: "auto", OnInsufficient: "wait", MaxWait: 30 * time.Minute, AutoStart: true, Salt: "attempt",
 		BlastRadius: 10, Confidence: 9990,
 		Analysis: Analysis{Interval: 100 * time.Millisecond, AbortOn: new(defaultAbortOn()), ConsecutiveFailureLimit: defaultConsecutiveFailureLimit},

@@ -64,7 +64,7 @@ routes:
 			Fallback: "stable",
 			Timeout:  30 * time.Second,
 			Rollout: &Rollout{
-				Stable: "stable", Canary: "canary", Preset: "fast", Steps: []Step{step(500), step(2500), step(5000)},
+				Stable: "stable", Canary: "canary", Preset: "fast", Strategy: "canary", Steps: []Step{step(500), step(2500), step(5000)},
 				Bake: 10 * time.Minute, BakeStable: 500, Decision: "auto", OnInsufficient: "wait", MaxWait: 30 * time.Minute, BlastRadius: 10, Confidence: 9990, AutoStart: true, Salt: "attempt",
 				Analysis: Analysis{
 					Interval: 100 * time.Millisecond,

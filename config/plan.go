@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,9 +28,23 @@ func (r *Rollout) InWords() string {
 	var parts []string
 	var least time.Duration
 	var requests uint64
+	switch {
+	case r.Copies != nil:
+		part := "copies"
+		if r.Copies.Hold > 0 {
+			part += " " + inWords(r.Copies.Hold)
+		}
+		parts = append(parts, part)
+		least, requests = r.Copies.Hold, r.Copies.MinRequests
+	case r.atOnce():
+		parts = append(parts, "preview")
+	}
 	for i, s := range r.Steps {
 		parts = append(parts, r.stopsInWords(i)...)
 		part := s.Weight.number() + " %"
+		if r.ABTest != nil {
+			part += " until a winner by " + r.ABTest.Metric + ", " + inWords(r.ABTest.MaxDuration) + " at most"
+		}
 		if s.Hold > 0 {
 			part += " " + inWords(s.Hold)
 		}
@@ -40,6 +55,12 @@ func (r *Rollout) InWords() string {
 	parts = append(parts, r.stopsInWords(len(r.Steps))...)
 	for _, s := range r.Stops {
 		least += s.Pause
+	}
+	if r.ABTest != nil && r.ABTest.OnWinner == "ask" {
+		parts = append(parts, "a person")
+	}
+	if r.Strategy == "mirror" && !slices.ContainsFunc(r.Stops, func(s Stop) bool { return s.Gate != "" }) && r.Decision != "manual" {
+		parts = append(parts, "a person")
 	}
 	if r.Bake > 0 {
 		parts = append(parts, "bake "+inWords(r.Bake))

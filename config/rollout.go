@@ -9,6 +9,14 @@ type Rollout struct {
 	// Preset that brought what the file does not say: fast, slow, soak, AllAtOnce, or a CodeDeploy name. Default "fast"
 	// when there are no steps either, else "".
 	Preset string
+	// Strategy is "canary" (steps), "blueGreen" (a preview, then everything at once), "abTest" (a fixed split until one is better) or
+	// "mirror" (judged on copies until a person gives it the traffic). Default "canary".
+	Strategy string
+	// ABTest is what strategy abTest goes by; nil without it. Its split is the one of Steps.
+	ABTest *ABTest
+	// Copies is what has to be seen on copies of requests before the first traffic; nil where nothing is: with strategy mirror, and with
+	// blueGreen where the route mirrors to the canary.
+	Copies *Step
 	// Steps before the bake, weights rising strictly, all above 0 and below 100 %. The file's last step, 100 %, is Bake.
 	Steps []Step
 	// Stops are the file's steps that are gates and pauses, in its order.

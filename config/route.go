@@ -38,6 +38,8 @@ type Route struct {
 	Retry *Retry
 	// Rescue lets stable answer what failed on the canary; nil is never. Default nil.
 	Rescue *Rescue
+	// Mirror copies requests to another backend, whose answers nobody gets; nil is never. Default nil.
+	Mirror *Mirror
 	// Override lets requests name their backend; nil is never. Default nil.
 	Override *Override
 	// Resources say where CPU and memory of the backends' hosts are read; nil is nowhere. Default nil.

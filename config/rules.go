@@ -90,10 +90,12 @@ func (d *decoder) routeRules(c *Config, r *Route, path string) {
 	}
 	if r.Rollout != nil {
 		d.rolloutRules(r, path)
+		d.strategyRules(r, path)
 	}
 	d.resourceRules(r, path)
 	d.weightRules(r, path)
 	d.againRules(r, path)
+	d.mirrorRules(r, path)
 	d.changeRules(r, path)
 	d.stickyRules(c, &r.Sticky, path+".sticky")
 	d.selectRules(c, r, path)

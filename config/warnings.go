@@ -82,6 +82,7 @@ func divides(r *Route) bool {
 func (d *decoder) rolloutWarnings(r *Route, path string) {
 	at := path + ".rollout"
 	d.speedWarnings(r.Rollout, at)
+	d.alertWarning(r.Rollout, at)
 	d.zeroWarning(r.Rollout, at)
 	for _, name := range []string{r.Rollout.Stable, r.Rollout.Canary} {
 		if b := findBackend(r, name); b != nil && b.HealthCheck == nil {
@@ -89,9 +90,6 @@ func (d *decoder) rolloutWarnings(r *Route, path string) {
 		}
 	}
 	d.sampledWarnings(r.Rollout, at)
-	if !tells(r.Rollout) && !d.has(at+".alerts") {
-		d.warnf(at, "nobody is told when it is rolled back, or waits for a person; write alerts: [{type: slack, url: \"${SLACK_URL}\"}], or [] where somebody watches")
-	}
 	dry := true
 	for i, c := range r.Rollout.Analysis.Checks {
 		dry = dry && c.DryRun
@@ -109,15 +107,13 @@ func (d *decoder) rolloutWarnings(r *Route, path string) {
 	}
 }
 
-// tells says that somebody is told of decisions.
-func tells(r *Rollout) bool {
-	return len(r.Alerts) > 0 || slices.ContainsFunc(r.Webhooks, func(w Webhook) bool { return w.Type == "event" || w.Type == "post-rollout" })
-}
-
 func (d *decoder) speedWarnings(r *Rollout, at string) {
 	var all time.Duration
 	var before Percent
 	for i, s := range r.Steps {
+		if r.ABTest != nil {
+			break // who compares gives both sides their share, for as long as it takes
+		}
 		all += s.Hold
 		step := d.stepPath(r, at, i)
 		d.holdWarning(s, step)
@@ -130,6 +126,9 @@ func (d *decoder) speedWarnings(r *Rollout, at string) {
 		before = s.Weight
 	}
 	switch {
+	case r.ABTest != nil:
+	case r.atOnce():
+		d.unseenWarning(r, at)
 	case before == 0:
 		d.warnf(d.stepPath(r, at, 0), "the first step gives the canary 100%% at once; begin at %s or less", largeFirst)
 	case Full-before > largeRise:
@@ -138,14 +137,29 @@ func (d *decoder) speedWarnings(r *Rollout, at string) {
 	for _, s := range r.Stops {
 		all += s.Pause
 	}
+	if r.Copies != nil {
+		all += r.Copies.Hold
+	}
 	if all += r.Bake; all < shortRollout {
 		d.warnf(d.stepPath(r, at, -1), "the whole rollout takes %s at least, too short to see what is slow to break; plan for %s or more",
 			inWords(all), inWords(shortRollout))
 	}
 }
 
+// alertWarning: a rollout decides while nobody looks.
+func (d *decoder) alertWarning(r *Rollout, at string) {
+	told := slices.ContainsFunc(r.Webhooks, func(w Webhook) bool { return w.Type == "event" || w.Type == "post-rollout" })
+	if len(r.Alerts) > 0 || told || d.has(at+".alerts") {
+		return
+	}
+	d.warnf(at, "no alert is configured, so nobody is told when it pauses or is rolled back; write alerts: [{type: slack, url: …}], or alerts: [] to do without")
+}
+
 // zeroWarning: no step passes on no evidence, whatever the file says; said once where it is written.
 func (d *decoder) zeroWarning(r *Rollout, at string) {
+	if r.ABTest != nil {
+		return // what it waits for is a winner
+	}
 	said := ""
 	for i, s := range r.Steps {
 		path := r.stepPath(at, i) + ".minRequests"

@@ -26,6 +26,7 @@ type setting struct {
 	limits, backend string // keys of the listener's limits and of the backend
 	route           string // a line of the route
 	dead            bool   // nobody listens where the backend should be
+	mirror          bool   // the backend gets copies of what is for another one
 }
 
 var settings = map[string]setting{
@@ -38,6 +39,7 @@ var settings = map[string]setting{
 	"one per address": {lanes: 1, limits: "connectionsPerIP: 1"},
 	"one connection":  {lanes: 1, backend: "connections: {max: 1}"},
 	"no backend":      {lanes: 1, dead: true},
+	"a mirror":        {lanes: 2, dead: true, mirror: true, route: "mirror: {to: copies, bodyBytes: 10B, methods: [GET, POST]}"},
 	"a sick backend":  {lanes: 1, dead: true, backend: "healthCheck: {interval: 100ms, unhealthyAfter: 1}"},
 }
 
@@ -83,6 +85,10 @@ func start(t *testing.T) map[string]chan *Lane {
 			lanes[with] <- l
 			fmt.Fprintf(&listeners, "  - {name: web%d, address: %q, trustedProxies: [127.0.0.2/32], limits: {%s}}\n", n, l.Proxy, s.limits)
 			origin := l.Backend.Addr().String()
+			copies := ""
+			if s.mirror {
+				copies = fmt.Sprintf(", copies: {endpoints: [\"http://%s\"]}", origin)
+			}
 			if s.dead {
 				origin = testkit.FreeAddress(t)
 			}
@@ -90,7 +96,7 @@ func start(t *testing.T) map[string]chan *Lane {
 				{"admin", `{path: {prefix: /admin}, `}, {"dotted", `{host: dotted.test, `}, {"shop", `{`},
 			} {
 				fmt.Fprintf(&routes, "  - name: %s%d\n    match: [%slisteners: [web%d]}]\n", r.name, n, r.match, n)
-				fmt.Fprintf(&routes, "    backends: {stable: {endpoints: [\"http://%s\"], %s}}\n    %s\n", origin, s.backend, s.route)
+				fmt.Fprintf(&routes, "    backends: {stable: {endpoints: [\"http://%s\"], %s}%s}\n    %s\n", origin, s.backend, copies, s.route)
 			}
 		}
 	}

@@ -54,8 +54,18 @@ func Rehearse(cfg *config.Config, route string, on Stage) (faster float64) {
 // hurry makes a plan fit into a budget.
 func hurry(r *config.Rollout, budget time.Duration) float64 {
 	all := r.Bake
-	for _, s := range r.Steps {
+	var steps []*config.Step
+	if r.Copies != nil {
+		steps = append(steps, r.Copies)
+	}
+	for i := range r.Steps {
+		steps = append(steps, &r.Steps[i])
+	}
+	for _, s := range steps {
 		all += s.Hold
+	}
+	if a := r.ABTest; a != nil {
+		a.MaxDuration = min(a.MaxDuration, budget/2)
 	}
 	if all <= budget {
 		return 1
@@ -65,8 +75,7 @@ func hurry(r *config.Rollout, budget time.Duration) float64 {
 		return max(time.Duration(float64(d)/faster), min(d, time.Millisecond)).Round(time.Millisecond)
 	}
 	r.Bake = shorter(r.Bake)
-	for i := range r.Steps {
-		s := &r.Steps[i]
+	for _, s := range steps {
 		s.Hold = shorter(s.Hold)
 		s.MinRequests = max(uint64(float64(s.MinRequests)/faster), min(s.MinRequests, leastRequests))
 	}

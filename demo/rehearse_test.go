@@ -76,3 +76,15 @@ func TestAPlanThatIsQuickIsRehearsedAsItIs(t *testing.T) {
 		t.Errorf("hurry = %v, %+v; want nothing changed", faster, r)
 	}
 }
+
+func TestATrialOnCopiesAndAnABTestAreRehearsedFasterToo(t *testing.T) {
+	t.Parallel()
+	r := &config.Rollout{Copies: &config.Step{Hold: 50 * time.Minute, MinRequests: 1000}, Bake: 10 * time.Minute}
+	if faster := hurry(r, time.Minute); faster != 60 || r.Copies.Hold != 50*time.Second || r.Copies.MinRequests != 20 || r.Bake != 10*time.Second {
+		t.Errorf("hurry = %v, %+v, bake %v; want 60 times faster", faster, r.Copies, r.Bake)
+	}
+	r = &config.Rollout{ABTest: &config.ABTest{MaxDuration: 336 * time.Hour}, Bake: time.Second}
+	if hurry(r, time.Minute); r.ABTest.MaxDuration != 30*time.Second {
+		t.Errorf("an A/B test is rehearsed for %v, want half a minute at most", r.ABTest.MaxDuration)
+	}
+}

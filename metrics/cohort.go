@@ -7,7 +7,7 @@ type Cohort uint8
 const (
 	Drawn  Cohort = iota // by sticky hash or weight
 	Pinned               // by a rule
-	Other                // override, fallback, later attempts: exported, never judged
+	Other                // override, fallback, later attempts, copies: exported, never judged
 	NumCohorts
 
 	// Mimic is a drawn request of stable that plays the canary (Meter.Mimics). It is counted in as Mimic and is read as Drawn wherever

@@ -83,6 +83,23 @@ var retryNames = [NumRetryReasons]string{"stale", "connect-failure", "502", "503
 // String is the reason as a label.
 func (r RetryReason) String() string { return label(retryNames[:], uint8(r), "retry-reason") }
 
+// MirrorResult is what became of a request that was to be copied to a backend.
+type MirrorResult uint8
+
+// The results of copies.
+const (
+	MirrorAnswered MirrorResult = iota // whole, and not with a failure
+	MirrorFailed                       // with a status of 5xx, broken off, or not at all
+	MirrorSkipped                      // not copied: the body was too long or did not come whole, or the backend was unavailable
+	MirrorDropped                      // not copied: too many copies were under way
+	NumMirrorResults
+)
+
+var mirrorNames = [NumMirrorResults]string{"answered", "failed", "skipped", "dropped"}
+
+// String is the result as a label.
+func (r MirrorResult) String() string { return label(mirrorNames[:], uint8(r), "mirror-result") }
+
 // ClientError is what a client did wrong; it never counts against a backend.
 type ClientError uint8
 

@@ -160,4 +160,9 @@ func (m *Meter) UpstreamError(kind UpstreamError) { count(m.counters(0).upstream
 // Retried counts a request that was sent again.
 func (m *Meter) Retried(reason RetryReason) { count(m.counters(0).retries[:], reason) }
 
+// Mirrored counts a request that was to be copied to the backend.
+func (m *Meter) Mirrored(r MirrorResult, shard uint32) {
+	count(m.counters(shard & m.mask).mirrored[:], r)
+}
+
 func (m *Meter) counters(shard uint32) *counters { return lazily(&lazily(&m.shards[shard]).counters) }

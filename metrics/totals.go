@@ -16,6 +16,8 @@ type Totals struct {
 	UpstreamErrors [NumUpstreamErrors]uint64
 	// Retries by reason.
 	Retries [NumRetryReasons]uint64
+	// Mirrored are requests that were to be copied to the backend, by what became of that.
+	Mirrored [NumMirrorResults]uint64
 }
 
 // AnswerCount is how many answers had this method and code.
@@ -49,6 +51,7 @@ func (s *shard) addTo(t *Totals) {
 		addCounters(t.Selections[:], c.selections[:])
 		addCounters(t.UpstreamErrors[:], c.upstream[:])
 		addCounters(t.Retries[:], c.retries[:])
+		addCounters(t.Mirrored[:], c.mirrored[:])
 	}
 	if a := s.answers.Load(); a != nil {
 		a.durations.addTo(&t.Latency)

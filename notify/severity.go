@@ -28,7 +28,7 @@ func severityOf(d *rollout.Decision) (level Severity, ok bool) {
 		return Error, true
 	case d.To == rollout.Paused, d.Outcome == rollout.OutcomeAborted && d.Action != "start":
 		return Warn, true
-	case waits(d), d.Reason == rollout.ReasonInsufficient:
+	case waits(d), d.Reason == rollout.ReasonInsufficient, d.Reason == rollout.ReasonSampleRatio:
 		return Warn, true
 	default:
 		return Info, true

@@ -44,6 +44,9 @@ func (x *exchange) carry() bool {
 	if x.route.Rescue != nil && x.gather() != nil {
 		return x.clientFault()
 	}
+	if m := x.route.Mirror; m != nil {
+		x.mirror(m)
+	}
 	if x.client.in.empty() && x.request.body.done && !x.head.upgrade {
 		x.client.in.release() // while the backend works, others can use it: of the head only a wish to upgrade is still asked for
 	}

@@ -39,6 +39,8 @@ type exchange struct {
 	// users is where trial is counted; nil is nowhere.
 	users *metrics.Keys
 	trial metrics.Trial
+	// original is the request beside its copy, where the two are compared.
+	original original
 
 	// What the request's head said and is still asked for when its bytes are gone: the buffer is reused as soon as a body flows.
 	method metrics.Method
@@ -85,7 +87,7 @@ func newExchange(c *client) *exchange {
 	x.client, x.front = c, c.listener.front.Load()
 	x.call, x.begun, x.parting, x.route, x.id, x.cookie = false, false, false, nil, x.id[:0], x.cookie[:0]
 	x.toHEAD, x.method, x.arrival, x.users = false, 0, metrics.Arrival{}, nil
-	x.endpoint, x.noted, x.sent = nil, nil, 0
+	x.endpoint, x.noted, x.sent, x.original.meter = nil, nil, 0, nil
 	x.scanned, x.refused, x.choice = false, nil, selector.Choice{Backend: unchosen}
 	x.up.reset()
 	x.request.reset()
@@ -93,6 +95,7 @@ func newExchange(c *client) *exchange {
 }
 
 func (x *exchange) free() {
+	x.request.dropCopy(metrics.MirrorSkipped) // the body never came whole
 	x.up.in.release()
 	x.client, x.front, x.table, x.route, x.endpoint = nil, nil, nil, nil, nil
 	exchanges.Put(x)
@@ -320,6 +323,10 @@ func (x *exchange) judge(o metrics.Outcome) {
 		x.endpoint.Note(o.Failed)
 	}
 	x.arrival = metrics.Arrival{}
+	if x.original.meter != nil {
+		x.original.meter.End(x.original.arrival, o)
+		x.original.meter = nil
+	}
 	if x.users != nil {
 		x.users.End(x.trial, o)
 		x.users = nil
@@ -370,6 +377,7 @@ func (x *exchange) persistence(keep bool) string {
 // panicked cleans up after a bug of ours: the request is answered if nothing of an answer has gone out.
 func (x *exchange) panicked() bool {
 	x.request.stop()
+	x.request.dropCopy(metrics.MirrorSkipped)
 	x.up.discard()
 	if x.arrival != (metrics.Arrival{}) {
 		x.judge(metrics.Outcome{At: metrics.Now(), Void: true})

@@ -230,9 +230,11 @@ func (x *exchange) truncated(status int) bool {
 }
 
 // eventStream says that the answer is a stream without an end in sight, on which the request's timeout does not count.
-func (x *exchange) eventStream() bool {
-	for i := range x.answer.fields {
-		f := &x.answer.fields[i]
+func (x *exchange) eventStream() bool { return x.answer.isEventStream() }
+
+func (h *answerHead) isEventStream() bool {
+	for i := range h.fields {
+		f := &h.fields[i]
 		if f.kind == contentTypeField {
 			kind, _, _ := bytes.Cut(f.value, []byte(";"))
 			return same(trim(kind), "text/event-stream")

@@ -27,7 +27,9 @@ type requestBody struct {
 	fault *refusal
 	kind  metrics.ClientError
 	run   func() // pump, bound once
-	x     *exchange
+	// copy is a copy of the request that waits for the rest of the body; the pump's while that runs.
+	copy *mirrorCopy
+	x    *exchange
 }
 
 // bodyWindow is the time over which the least rate is an average: as long as a head may take. It is how long a client may send
@@ -169,6 +171,7 @@ func (r *requestBody) pump() {
 		}
 		r.backendExpires(0)
 	}
+	r.copyWhole()
 	r.backendExpires(sooner(after(metrics.Now(), x.up.timeouts.FirstByte), r.deadline))
 	r.stayWithClient()
 }
@@ -184,6 +187,7 @@ func (r *requestBody) write(piece []byte) error {
 	if len(piece) == 0 {
 		return nil
 	}
+	r.note(piece)
 	_, err := r.x.up.conn.Write(piece)
 	return err
 }

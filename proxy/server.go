@@ -55,6 +55,8 @@ type Server struct {
 	// http2 takes connections on which HTTP/2 is spoken; set before Serve.
 	http2 HTTP2
 
+	copies copyGroup
+
 	mu       sync.Mutex
 	clients  map[*client]struct{}
 	arriving map[net.Conn]struct{} // of which it is not known yet what will be spoken
@@ -195,7 +197,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 			s.http2.Shutdown(ctx)
 		}
 	}()
-	defer func() { <-others }()
+	defer func() { <-others; s.copies.end() }()
 	done := s.empty()
 	select {
 	case <-done:

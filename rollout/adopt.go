@@ -157,6 +157,9 @@ func (m *machine) policy() {
 		m.Step, m.Weight = r.bakeStep(), min(m.Weight, Full-r.BakeStable)
 	default:
 		m.nearest(r)
+		if m.Step == 0 && m.Weight == 0 { // it was on copies, and this plan has none
+			m.goTo(Waiting)
+		}
 		m.stopsChanged(r)
 	}
 	m.end(d, fmt.Sprintf("The plan was changed: going on at %s.", m.shown()))

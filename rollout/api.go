@@ -84,6 +84,10 @@ type Backend struct{ Name, Version string }
 type Rollout struct {
 	// Stable and Canary name the backends in the two roles at first; the roles follow the traffic.
 	Stable, Canary string
+	// Strategy is Canary, BlueGreen or Mirror; "" is Canary.
+	Strategy string `json:",omitempty"`
+	// AB is the A/B test of strategy ABTest, which has one step; else nil.
+	AB *AB `json:",omitempty"`
 	// Steps before the bake, weights rising strictly, all below 100 %.
 	Steps []Step
 	// Bake is how long the 100 % step is watched, with BakeStable kept on stable meanwhile.
@@ -116,9 +120,21 @@ type Rollout struct {
 	MaxWait time.Duration
 	// Timeout of the route's requests: none is waited for longer before it counts as failed; 0 is none.
 	Timeout time.Duration
+	// SampleRatio tells people when the canary's share of what is drawn is not the configured one. It is no part of what an attempt was
+	// promised.
+	SampleRatio bool `json:"-"`
 	// SaltRoute draws the same users in every attempt (salt: route).
 	SaltRoute bool
 }
+
+// The strategies (Rollout.Strategy): by steps; nothing and then everything; judged on copies until a person gives it everything; a fixed
+// split until one of the two is proven better.
+const (
+	Canary    = "canary"
+	BlueGreen = "blueGreen"
+	Mirror    = "mirror"
+	ABTest    = "abTest"
+)
 
 // Who decides (Rollout.Decision).
 const (
@@ -132,6 +148,8 @@ type Step struct {
 	Weight      Weight
 	Hold        time.Duration
 	MinRequests uint64
+	// Copies says that the step is judged on copies of requests; its weight is 0, and it is the first.
+	Copies bool `json:",omitempty"`
 }
 
 // Routing is how a route's traffic is divided: a pure function of plan and state. App turns it into a selector.Split.
@@ -151,6 +169,8 @@ type Routing struct {
 	// Trial and Step gate the rules that lead to the canary.
 	Trial bool
 	Step  int
+	// Copies says that the canary gets copies of requests, where the strategy is about those.
+	Copies bool
 }
 
 // Share is a backend's part of all traffic.
@@ -204,6 +224,7 @@ type Command struct {
 // Status is the rollout object of the admin API.
 type Status struct {
 	Route          string    `json:"route"`
+	Strategy       string    `json:"strategy,omitempty"` // where it is not canary
 	Attempt        string    `json:"attempt"`
 	Phase          Phase     `json:"phase"`
 	Outcome        Outcome   `json:"outcome"`
@@ -225,6 +246,8 @@ type Status struct {
 	ExpiresIn Duration `json:"expiresIn,omitempty"`
 	// Webhook is the one that is waited for.
 	Webhook string `json:"webhook,omitempty"`
+	// ABTest is how an A/B test stands.
+	ABTest *ABStatus `json:"abTest,omitempty"`
 	// Waived are the checks that a person left out of this attempt.
 	Waived       []string  `json:"waived,omitempty"`
 	Checks       []Verdict `json:"checks"`
@@ -232,6 +255,9 @@ type Status struct {
 	// AAEvidenceMax is the judge's largest evidence of the last 24 hours against stable's own requests, of which a part plays the canary:
 	// over 20 its assumptions do not hold for this route. 0 is none yet.
 	AAEvidenceMax float64 `json:"aaEvidenceMax"`
+	// SampleRatioEvidence is that the canary's share of what was drawn in this attempt is not the configured one; from 1000 on people are
+	// told. 0 is none.
+	SampleRatioEvidence float64 `json:"sampleRatioEvidence,omitempty"`
 	// Plan is what the file says now, by step.
 	Plan []PlanStep `json:"plan,omitempty"`
 	// StateError is why the state can't be written now; "" when it can.
@@ -266,6 +292,7 @@ type Decision struct {
 	Reason     string    `json:"reason"`
 	Sentence   string    `json:"sentence"`
 	Comment    string    `json:"comment,omitempty"`
+	Winner     string    `json:"winner,omitempty"` // of an A/B test, canary or stable, once it is known
 	Checks     []Verdict `json:"checks,omitempty"`
 }
 

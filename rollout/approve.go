@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"sluice/analysis"
 )
 
 // approveCommand opens what it names: a gate, a step in manual mode, a failing check or missing evidence in Paused. That attempt and step
@@ -77,6 +79,11 @@ func (m *machine) openGate(c *Command) error {
 		return m.wrongPhase("approve", "it opens what is Waiting, or Paused(CheckFailed, Insufficient)")
 	}
 	d := m.asked("approve", c, stop.kind())
+	if c.Gate == WinnerGate && m.winner() == analysis.StableWins {
+		m.leave(RolledBack, m.plan.Rollout.AB.Metric)
+		m.end(d, fmt.Sprintf("Approved%s: stable, the winner of the A/B test, keeps all traffic.", by(c)))
+		return nil
+	}
 	m.Approvals = append(slices.Clone(m.Approvals), Approval{Gate: c.Gate, Step: m.Step, Actor: c.Actor, At: m.in.Now})
 	m.AtStop, m.Waited = false, 0
 	m.Passed++

@@ -36,7 +36,7 @@ func (m *machine) start(action, actor, comment, version string) {
 	m.Canary.Version, m.Config = version, m.plan.policy()
 	m.StartedAt, m.Step, m.Weight = m.in.Now, 0, 0
 	m.Phase, m.Waivers, m.Asked = Waiting, nil, ""
-	m.Evidence = &Evidence{}
+	m.Evidence, m.AB, m.RatioTold, m.RatioEvidence = &Evidence{}, nil, false, 0
 	m.renew()
 	if actor != actorConfig { // who starts it by hand wants its first step
 		m.Approvals = []Approval{{Gate: PersonGate, Actor: actor, At: m.in.Now}}
@@ -91,6 +91,9 @@ func (m *machine) renew() {
 
 func (m *machine) advance(r *Rollout) {
 	why, reason, how := m.passed(r), "", ""
+	if r.AB != nil {
+		why = "the canary wins the A/B test " + m.result()
+	}
 	if m.Unproven {
 		reason, how = ReasonInsufficient, " without enough evidence"
 	}

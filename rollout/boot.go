@@ -19,8 +19,10 @@ func Boot(p *Plan, s State, in *Input, lost bool) (State, []Decision, error) {
 	if e := m.Evidence; e != nil {
 		if !m.Clean { // what is missing may have spoken against the bets
 			e.State.Fold(analysis.FoldedByCrash)
+			e.Duel.Fold(analysis.FoldedByCrash)
 		}
 		e.State.FoldUsers()
+		e.Duel.FoldUsers()
 	}
 	m.Clean = false
 	// The numbers are of windows that ended with the process.

@@ -243,7 +243,7 @@ func TestEveryReasonOfADecisionHasItsScript(t *testing.T) {
 		"promote":   {ReasonUser, ReasonPromotedVersion},
 		"undo":      {ReasonUser},
 		"advance":   {ReasonInsufficient, "health"},
-		"hold":      {ReasonInsufficient, "gate", "person", "pause"},
+		"hold":      {ReasonInsufficient, ReasonSampleRatio, "gate", "person", "pause"},
 		"approve":   {ReasonCheckFailed, ReasonInsufficient, "gate", "person"},
 		"start":     {"gate", "person", "pause", "health"},
 		"resume": {

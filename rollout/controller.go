@@ -38,6 +38,8 @@ type Config struct {
 	Journal *Journal
 	// Meters of a backend by name; nil where it has none.
 	Meters func(backend string) *metrics.Meter
+	// Copies are the meters of copies of requests, and of what they are copies of; nil where the strategy is about none.
+	Copies func() (copies, originals *metrics.Meter)
 	// Available says whether a backend has a healthy endpoint, InFlight how many requests it has.
 	Available func(backend string) bool
 	InFlight  func(backend string) int64
@@ -121,7 +123,7 @@ func New(c Config) (*Controller, error) {
 		requests: make(chan request), stopped: make(chan struct{}),
 		subscribers: map[chan struct{}]struct{}{}, last: metrics.Now(), writer: newWriter(c.Store, c.Plan.Route),
 	}
-	ctl.watch.users = c.Users
+	ctl.watch.users, ctl.watch.copies = c.Users, c.Copies
 	ctl.boot()
 	return ctl, nil
 }
@@ -141,6 +143,9 @@ func checkPlan(p *Plan) error {
 	}
 	var before Weight
 	for i, s := range r.Steps {
+		if s.Copies && i == 0 && s.Weight == 0 && r.atOnce() {
+			continue
+		}
 		if s.Weight <= before || s.Weight >= Full {
 			return fmt.Errorf("rollout of route %s: step %d: weights have to rise and stay below 100%%", p.Route, i+1)
 		}

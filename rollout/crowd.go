@@ -13,6 +13,7 @@ type crowd struct {
 	opened  metrics.Instant // when the newest component was opened
 	epoch   metrics.Instant // when the epoch began
 	open    int
+	known   bool // an epoch has ended: users come again
 	reader  metrics.UsersReader
 	pending []metrics.Users // read and in no block yet, the oldest first
 }
@@ -84,7 +85,7 @@ func (c *crowd) anew(at metrics.Instant, moved bool) {
 	var u metrics.Users
 	c.reader.Read(c.keys, &u)
 	c.pending = append(c.pending, u)
-	c.epoch = at
+	c.epoch, c.known = at, true
 	c.keys.Epoch(moved)
 }
 

@@ -252,7 +252,7 @@ func (f *faults) change() {
 		p.Backends[f.random.IntN(2)].Version = versions[f.random.IntN(4)]
 	case 1:
 		low, high := Weight(100+f.random.IntN(2000)), Weight(3000+f.random.IntN(5000))
-		r.Steps = []Step{{low, 5 * time.Second, 10}, {high, 5 * time.Second, 10}}
+		r.Steps = []Step{{Weight: low, Hold: 5 * time.Second, MinRequests: 10}, {Weight: high, Hold: 5 * time.Second, MinRequests: 10}}
 	case 2:
 		r.BakeStable = Weight(f.random.IntN(1000))
 	case 3:

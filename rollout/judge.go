@@ -18,6 +18,7 @@ func (m *machine) judge(r *Rollout) (done bool) {
 		return false
 	}
 	m.Checks, m.Requests = m.marked(slices.Concat(report.Findings, m.in.Sampled)), report.Requests
+	m.ratio()
 	m.Needed, m.NeededTime = report.RequestsNeeded, Duration(report.TimeNeeded)
 	if m.fastLane(r, m.in.Fast) {
 		return true

@@ -20,7 +20,7 @@ const (
 // without looks at a step that is not over, and says whether it goes on all the same: when it has lacked evidence for maxWait beyond its
 // hold and the plan says promote.
 func (m *machine) without(r *Rollout) bool {
-	if m.Phase != Progressing || !m.lacks(r) {
+	if m.Phase != Progressing || r.AB != nil || !m.lacks(r) { // an A/B test has a time of its own
 		return false
 	}
 	switch m.withoutEvidence(r) {

@@ -22,6 +22,10 @@ func RoutingOf(p *Plan, s *State) Routing {
 		r.Step = max(r.Step, 1) // a weight that is in no step has been given by one
 	}
 	r.Trial = !s.off()
+	if p.Rollout.atOnce() { // before the switch only an override, or a copy, reaches the canary
+		r.Copies = r.Trial && s.Weight == 0
+		r.Trial = r.Trial && s.Weight > 0
+	}
 	if !p.Rollout.SaltRoute {
 		r.Salt = s.Attempt
 	}
@@ -113,7 +117,7 @@ func (r *Routing) same(o *Routing) bool {
 		}
 	}
 	return r.Stable == o.Stable && r.Canary == o.Canary && r.CanaryWeight == o.CanaryWeight && r.PairWeight == o.PairWeight &&
-		r.Salt == o.Salt && r.Trial == o.Trial && r.Step == o.Step
+		r.Salt == o.Salt && r.Trial == o.Trial && r.Step == o.Step && r.Copies == o.Copies
 }
 
 // rises says that the second routing is bolder: it has to be safe on disk before it is applied. Bolder is more traffic for the backend

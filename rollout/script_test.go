@@ -3,6 +3,7 @@ package rollout
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,7 +108,7 @@ func newWorld() *world {
 		Route: "shop", Backends: []Backend{{"stable", "1.0"}, {"canary", "1.1"}},
 		Rollout: &Rollout{
 			Stable: "stable", Canary: "canary",
-			Steps: []Step{{500, 10 * time.Minute, 100}, {2500, 10 * time.Minute, 100}},
+			Steps: []Step{{Weight: 500, Hold: 10 * time.Minute, MinRequests: 100}, {Weight: 2500, Hold: 10 * time.Minute, MinRequests: 100}},
 			Bake:  10 * time.Minute, BakeStable: 500,
 			AutoStart: true, AutoRollback: true, DrainTimeout: 30 * time.Second, MaxWait: 30 * time.Minute,
 			Rules: analysis.Rules{
@@ -119,8 +120,8 @@ func newWorld() *world {
 			AbortOn: &analysis.AbortOn{ErrorRate: 50, MinRequests: 20, Window: 2 * time.Second},
 		},
 	}
-	for _, b := range w.plan.Backends {
-		w.meters[b.Name] = metrics.New(metrics.Config{Shards: 1, Blocks: true})
+	for _, name := range []string{"stable", "canary", "copies", "originals"} {
+		w.meters[name] = metrics.New(metrics.Config{Shards: 1, Blocks: true})
 	}
 	return w
 }
@@ -226,6 +227,7 @@ func (w *world) boot(args []string) error {
 }
 
 func (w *world) restart() {
+	w.watch.copies = func() (copies, originals *metrics.Meter) { return w.meters["copies"], w.meters["originals"] }
 	w.watch.restart(&w.plan, &w.state, w.meters[w.state.Canary.Backend], w.meters[w.state.Stable.Backend], w.now, w.now)
 }
 
@@ -234,10 +236,10 @@ func (w *world) tick(d time.Duration) {
 	for d > 0 {
 		step := min(d, time.Second)
 		d -= step
-		for _, b := range w.plan.Backends {
-			if t := w.traffic[b.Name]; t.perSecond > 0 {
+		for _, name := range slices.Sorted(maps.Keys(w.traffic)) {
+			if t := w.traffic[name]; t.perSecond > 0 {
 				n := max(int(float64(t.perSecond)*step.Seconds()), 1)
-				w.record(b.Name, metrics.Drawn, n, n*t.errors/100, t.latency)
+				w.record(name, metrics.Drawn, n, n*t.errors/100, t.latency)
 			}
 		}
 		w.now = w.now.Add(step)
@@ -448,6 +450,24 @@ func (w *world) change(p *Plan, key, value string) (err error) {
 	switch key {
 	case "steps":
 		return changeSteps(r, value)
+	case "strategy": // of blueGreen with copies: `strategy=blueGreen,copies`
+		name, what, _ := strings.Cut(value, ",")
+		r.Strategy, r.Steps, r.BakeStable = name, nil, 0
+		if r.AB = nil; name == ABTest {
+			r.Steps, r.BakeStable, r.SaltRoute = []Step{{Weight: 5000}}, 500, true
+			r.AB = &AB{Metric: analysis.ErrorRate, MaxDuration: 336 * time.Hour, Promote: what == "promote"}
+			r.Rules.BlastRadius = 0
+		}
+		if what == "copies" {
+			for i := range r.Stops {
+				r.Stops[i].Before++
+			}
+			r.Steps = []Step{{Hold: 10 * time.Minute, MinRequests: 100, Copies: true}}
+		}
+	case "maxDuration":
+		ab := *r.AB
+		ab.MaxDuration, err = time.ParseDuration(value)
+		r.AB = &ab
 	case "decision":
 		r.Decision = value
 	case "onInsufficient":
@@ -465,6 +485,8 @@ func (w *world) change(p *Plan, key, value string) (err error) {
 			w, err = parseWeight(value)
 			r.Rules.BlastRadius = float64(w) / float64(Full)
 		}
+	case "sampleRatio":
+		r.SampleRatio = value == "true"
 	case "sticky":
 		r.Rules.Sticky = value == "true"
 	case "abortOn":
@@ -559,7 +581,7 @@ func changeSteps(r *Rollout, value string) error {
 			if err != nil {
 				return err
 			}
-			r.Steps = append(r.Steps, Step{weight, 10 * time.Minute, 100})
+			r.Steps = append(r.Steps, Step{Weight: weight, Hold: 10 * time.Minute, MinRequests: 100})
 			continue
 		}
 		if err != nil {
@@ -597,6 +619,13 @@ func (w *world) show() {
 		fmt.Fprintf(&w.out, " within %s", time.Duration(st.ExpiresIn))
 	}
 	w.out.WriteString("\n")
+	if a := st.ABTest; a != nil {
+		winner := a.Winner
+		if winner == "" {
+			winner = "none"
+		}
+		fmt.Fprintf(&w.out, "  A/B by %s: winner %s, canary %.4g over %d, stable %.4g over %d\n", a.Metric, winner, a.Value, a.Samples, a.StableValue, a.StableSamples)
+	}
 	if w.state.Phase == RollingBack || w.state.resting() {
 		fmt.Fprintf(&w.out, "  in service %s %s, other %s %s\n", st.Stable.Backend, st.Stable.Version, st.Canary.Backend, st.Canary.Version)
 	}

@@ -26,19 +26,27 @@ func (m *machine) since() string {
 	if m.unbegun() {
 		return age + " after the start"
 	}
-	switch m.base() {
-	case Baking:
+	switch {
+	case m.base() == Baking:
 		return age + " into the bake"
+	case m.plan.Rollout.onCopies(&m.State):
+		return age + " into the trial on copies"
 	default:
 		return fmt.Sprintf("%s after the %s step", age, m.Weight)
 	}
 }
 
 func (m *machine) started() string {
+	if m.plan.Rollout.onCopies(&m.State) {
+		return fmt.Sprintf("Started %s on %s with copies of requests, whose answers nobody gets: %s.", m.Canary.Version, m.Canary.Backend, m.needs())
+	}
 	return fmt.Sprintf("Started %s on %s at %s: %s.", m.Canary.Version, m.Canary.Backend, m.shown(), m.needs())
 }
 
 func (m *machine) begun(why string) string {
+	if m.plan.Rollout.onCopies(&m.State) {
+		return fmt.Sprintf("On to copies of requests, whose answers nobody gets: %s; %s.", why, m.needs())
+	}
 	return fmt.Sprintf("Advanced to %s: %s; %s.", m.shown(), why, m.needs())
 }
 
@@ -47,6 +55,9 @@ func (m *machine) needs() string {
 	step := m.plan.Rollout.at(&m.State)
 	if m.base() == Baking {
 		return fmt.Sprintf("it is watched for %s", span(step.Hold))
+	}
+	if ab := m.plan.Rollout.AB; ab != nil {
+		return fmt.Sprintf("it lasts until one of the two is proven better by %s, %s at most", ab.Metric, span(ab.MaxDuration))
 	}
 	return fmt.Sprintf("it needs %s, %s and passing checks", span(step.Hold), requests(max(step.MinRequests, 1)))
 }
@@ -60,7 +71,11 @@ func requests(n uint64) string {
 
 // passed is why a step is over: what has been proven for the next weight, else the numbers.
 func (m *machine) passed(r *Rollout) string {
-	s := fmt.Sprintf("after %s and %s canary requests", span(time.Duration(m.Held)), thousands(m.Requests))
+	what := "canary requests"
+	if r.onCopies(&m.State) {
+		what = "copies"
+	}
+	s := fmt.Sprintf("after %s and %s %s", span(time.Duration(m.Held)), thousands(m.Requests), what)
 	next := Weight(r.next(&m.State)).String()
 	for _, v := range m.Checks {
 		if bound := v.Bounded(next); bound != "" && decides(v) && v.Standing == analysis.ProvenWithin {

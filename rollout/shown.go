@@ -6,6 +6,7 @@ type PlanStep struct {
 	Hold        Duration `json:"hold"`
 	MinRequests uint64   `json:"minRequests"`
 	Bake        bool     `json:"bake,omitempty"`
+	Copies      bool     `json:"copies,omitempty"` // judged on copies of requests
 	// Gates are what approve has to name before this weight, in their order; a timed pause is not among them.
 	Gates []string `json:"gates,omitempty"`
 }
@@ -14,7 +15,7 @@ type PlanStep struct {
 func (r *Rollout) shownPlan() []PlanStep {
 	out := make([]PlanStep, 0, r.bakeStep())
 	for _, s := range r.Steps {
-		out = append(out, PlanStep{Weight: s.Weight, Hold: Duration(s.Hold), MinRequests: s.MinRequests})
+		out = append(out, PlanStep{Weight: s.Weight, Hold: Duration(s.Hold), MinRequests: s.MinRequests, Copies: s.Copies})
 	}
 	out = append(out, PlanStep{Weight: Full - r.BakeStable, Hold: Duration(r.Bake), Bake: true})
 	for i := range out {

@@ -84,6 +84,11 @@ type State struct {
 	Warned   bool `json:"warned,omitempty"`
 	// Counted is Held when the windows of the numbers began.
 	Counted Duration `json:"counted,omitempty"`
+	// AB is how the attempt's A/B test stands.
+	AB *ABStatus `json:"ab,omitempty"`
+	// RatioTold says that people were told that the canary's share is not the one that was drawn for; RatioEvidence is for people.
+	RatioTold     bool    `json:"ratioTold,omitempty"`
+	RatioEvidence float64 `json:"ratioEvidence,omitempty"`
 	// Undelivered events, the oldest first.
 	Undelivered []Event `json:"undelivered,omitempty"`
 	// Manual weights by backend, in force while the file's own are those of FileWeights.
@@ -97,7 +102,10 @@ type Evidence struct {
 	Ripe  Duration       `json:"ripe"`
 	State analysis.State `json:"state"`
 	// Samples of the sampled checks, in the plan's order.
-	Samples []analysis.Samples `json:"samples,omitempty"`
+	Samples []analysis.Samples  `json:"samples,omitempty"`
+	Duel    *analysis.DuelState `json:"duel,omitempty"` // of an A/B test
+	// Ratio is whether the canary gets the share that it should.
+	Ratio *analysis.Ratio `json:"ratio,omitempty"`
 }
 
 // Trial is how an attempt with a version ended.
@@ -137,6 +145,9 @@ const (
 	ReasonPromotedVersion = "PromotedVersion"
 )
 
+// ReasonSampleRatio is what people are told for when the canary's share of the draws is not the configured one.
+const ReasonSampleRatio = "SampleRatio"
+
 // base is the phase without regard to a pause.
 func (s *State) base() Phase {
 	if s.Phase == Paused {
@@ -155,7 +166,7 @@ func (s *State) active() bool {
 }
 
 // unbegun says that the attempt has not had its first traffic yet.
-func (s *State) unbegun() bool { return s.base() == Waiting && s.Weight == 0 }
+func (s *State) unbegun() bool { return s.base() == Waiting && s.Weight == 0 && s.Step == 0 }
 
 // resting says that nothing is under way or unclear.
 func (s *State) resting() bool {

@@ -16,7 +16,11 @@ func StatusOf(p *Plan, s *State) Status {
 	if r == nil {
 		return out
 	}
+	if r.Strategy != Canary {
+		out.Strategy = r.Strategy
+	}
 	out.Steps, out.Plan = r.bakeStep(), r.shownPlan()
+	out.ABTest, out.SampleRatioEvidence = s.AB, s.RatioEvidence
 	if !s.active() {
 		return out
 	}

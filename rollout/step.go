@@ -182,7 +182,7 @@ func (m *machine) run(r *Rollout) {
 	if !m.unbegun() && m.health(r) {
 		return
 	}
-	if m.judge(r) {
+	if m.judge(r) || m.duel(r) {
 		return
 	}
 	switch m.Phase {
@@ -207,6 +207,10 @@ func waitingFor(r *Rollout, s *State) string {
 		return "hold"
 	case baking:
 		if slices.ContainsFunc(s.Checks, failing) {
+			return "evidence"
+		}
+	case r.AB != nil:
+		if s.splitting(r) {
 			return "evidence"
 		}
 	case s.Unproven:
@@ -249,6 +253,7 @@ func (m *machine) begin(action, actor, reason string) Decision {
 func (m *machine) end(d Decision, sentence string) {
 	m.Seq++
 	d.Seq, d.To, d.WeightTo, d.Step, d.Outcome, d.Sentence = m.Seq, m.Phase, m.shown(), m.Step, m.Outcome, sentence
+	d.Winner = m.winner()
 	m.decisions = append(m.decisions, d)
 	m.Last = &d
 	m.tell(d)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"sluice/analysis"
 )
 
 // Stop is what stands between two weights of a plan: a gate that a person opens, or a pause.
@@ -35,7 +37,7 @@ type Approval struct {
 	Age Duration `json:"age"`
 }
 
-// stops before a weight. In manual mode a weight without a gate has one of its own.
+// stops before a weight. In manual mode a weight without a gate has one of its own, and so have the ends of mirror and abTest.
 func (r *Rollout) stops(before int) []Stop {
 	var out []Stop
 	gate := false
@@ -45,8 +47,12 @@ func (r *Rollout) stops(before int) []Stop {
 			gate = gate || s.Gate != ""
 		}
 	}
-	if r.Decision == Manual && !gate {
-		out = append(out, Stop{Before: before, Gate: PersonGate})
+	end := r.endGate(before)
+	if end == "" && r.Decision == Manual {
+		end = PersonGate
+	}
+	if end != "" && (!gate || end == WinnerGate) {
+		out = append(out, Stop{Before: before, Gate: end})
 	}
 	return out
 }
@@ -68,7 +74,7 @@ func (m *machine) nextStop(r *Rollout) (i int, stop Stop, ok bool) {
 	for i, stop := range r.stops(m.Step + 1) {
 		open := i < m.Passed
 		if stop.Gate != "" {
-			open = m.approved(stop)
+			open = m.approved(stop) || stop.Gate == WinnerGate && r.AB.Promote && m.winner() == analysis.CanaryWins
 		}
 		if !open {
 			return i, stop, true
@@ -153,6 +159,10 @@ func (m *machine) stopOver(r *Rollout) bool {
 func (m *machine) halt(r *Rollout, i int, stop Stop) {
 	d := m.begin("hold", actorAnalysis, stop.kind())
 	m.stand(i, stop)
+	if stop.Gate == WinnerGate {
+		m.end(d, m.settled())
+		return
+	}
 	why := ""
 	switch {
 	case m.unbegun():
@@ -197,7 +207,7 @@ func (s Stop) kind() string {
 	switch s.Gate {
 	case "":
 		return "pause"
-	case PersonGate:
+	case PersonGate, WinnerGate:
 		return "person"
 	default:
 		return "gate"
@@ -209,7 +219,7 @@ func (s Stop) inWords() string {
 	switch s.Gate {
 	case "":
 		return "pausing for " + span(s.Pause)
-	case PersonGate:
+	case PersonGate, WinnerGate:
 		out = "waiting for a person's approval"
 	default:
 		out = "waiting for gate " + s.Gate

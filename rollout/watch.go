@@ -12,6 +12,10 @@ import (
 // the State.
 type watch struct {
 	canary, stable *metrics.Meter
+	// roles are those of the backends in the two roles: the same, but at a step that is judged on copies.
+	roles [2]*metrics.Meter
+	// copies are the meters of copies and of what they are copies of; it may be nil.
+	copies func() (copies, originals *metrics.Meter)
 	// users is told where a sticky route's requests are counted by user; nil is nobody.
 	users func(*metrics.Keys)
 
@@ -34,6 +38,9 @@ type watch struct {
 	// sampled is since when the newest value of each sampled check is.
 	sampled map[string]metrics.Instant
 
+	duel  *analysis.Duel // of an A/B test
+	stand analysis.DuelReport
+
 	blocks    []analysis.Block
 	latencies []*analysis.Latencies
 	counted   []*metrics.Users
@@ -49,9 +56,27 @@ type turn struct {
 	next       uint16
 }
 
-// watches says whether the meters are those that are read.
+// watches says whether the meters are those of the roles.
 func (w *watch) watches(canary, stable *metrics.Meter) bool {
-	return w.canary == canary && w.stable == stable
+	return w.roles == [2]*metrics.Meter{canary, stable}
+}
+
+// follow reads the meters that the state is judged by, from at on.
+func (w *watch) follow(p *Plan, s *State, canary, stable *metrics.Meter, at metrics.Instant) {
+	same := w.watches(canary, stable)
+	w.roles = [2]*metrics.Meter{canary, stable}
+	if w.copies != nil && p.Rollout.onCopies(s) {
+		canary, stable = w.copies()
+	}
+	if same && w.canary == canary && w.stable == stable && w.judge != nil {
+		return
+	}
+	w.canary, w.stable = canary, stable
+	w.attempt, w.quiet = "", 0
+	if !same {
+		w.prior = analysis.State{}
+	}
+	w.reader.Restart(at)
 }
 
 // restart begins the windows anew, with what is in force now; since is when it was being put in force. The evidence goes on.
@@ -60,15 +85,16 @@ func (w *watch) restart(p *Plan, s *State, canary, stable *metrics.Meter, since,
 		w.end()
 		return
 	}
-	if !w.watches(canary, stable) || w.judge == nil {
-		w.canary, w.stable = canary, stable
-		w.attempt, w.prior, w.quiet = "", analysis.State{}, 0
-		w.reader.Restart(at)
-	}
+	w.follow(p, s, canary, stable, at)
+	canary, stable = w.canary, w.stable
 	if w.judge == nil || digest(w.rules) != digest(p.Rollout.Rules) {
 		w.rules = p.Rollout.Rules
 		w.judge = analysis.New(w.rules)
 		w.control.begin(w.rules)
+		w.duel = nil
+	}
+	if ab := p.Rollout.AB; ab != nil && w.duel == nil {
+		w.duel = analysis.NewDuel(ab.Metric, w.rules.Confidence, w.rules.Sticky, ab.MaxDuration)
 	}
 	w.control.move(RoutingOf(p, s).CanaryWeight, at)
 	w.from, w.failed = at, [2]uint64{failures(canary), failures(stable)}
@@ -81,6 +107,9 @@ func (w *watch) restart(p *Plan, s *State, canary, stable *metrics.Meter, since,
 	default:
 		w.move(p.Rollout, s, since, at)
 		w.judge.Restart(at.NextBlock() + w.offset)
+		if w.duel != nil {
+			w.duel.Restart(at.NextBlock() + w.offset)
+		}
 	}
 }
 
@@ -104,6 +133,7 @@ func (w *watch) begin(s *State, at metrics.Instant) {
 		w.crowd.begin(w.users, at)
 		w.control.run.Anew() // in a new table nobody has failed yet
 		if e := s.Evidence; e != nil {
+			w.crowd.known = e.Ratio != nil
 			w.crowd.patience(time.Duration(e.Ripe))
 		}
 	}
@@ -160,7 +190,33 @@ func (w *watch) look(p *Plan, s *State, at metrics.Instant) *analysis.Report {
 		Step: s.Step, Next: p.Rollout.next(s), MinRequests: p.Rollout.at(s).MinRequests, Age: time.Duration(e.Ripe), Lost: w.reader.Lost - w.lost,
 	}
 	w.lost = w.reader.Lost
-	return w.judge.Assess(&e.State, w.blocks, now)
+	report := w.judge.Assess(&e.State, w.blocks, now)
+	if report.Ratio = nil; p.Rollout.SampleRatio && !p.Rollout.onCopies(s) {
+		report.Ratio = w.ratio(e)
+	}
+	if report.Duel = nil; p.Rollout.AB != nil && w.duel != nil && s.Step == 1 {
+		if e.Duel == nil {
+			e.Duel = &analysis.DuelState{}
+		}
+		w.stand = w.duel.Add(e.Duel, w.blocks, now)
+		report.Duel = &w.stand
+	}
+	return report
+}
+
+// ratio takes the new blocks into the evidence about the canary's share. The users of a sticky route count in the first epoch of an attempt:
+// afterwards the same ones come again.
+func (w *watch) ratio(e *Evidence) *analysis.Ratio {
+	if e.Ratio == nil {
+		e.Ratio = &analysis.Ratio{}
+	}
+	for i := range w.blocks {
+		e.Ratio.Add(&w.blocks[i], w.rules.Sticky)
+	}
+	if w.rules.Sticky && w.crowd.known {
+		e.Ratio.Closed = true
+	}
+	return e.Ratio
 }
 
 // add makes the judge's block of a block of arrivals.

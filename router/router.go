@@ -47,6 +47,8 @@ type Route struct {
 	Rescue *Rescue
 	// Reports says that somebody wants to know what answers report of their hosts; the meters count it.
 	Reports bool
+	// Mirror copies requests to another backend, whose answers nobody gets; nil is never.
+	Mirror *Mirror
 	// Override lets requests name their backend; nil is never.
 	Override *Override
 	// Cookie is how the sticky cookie is set; nil where the route has none.

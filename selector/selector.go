@@ -43,6 +43,8 @@ type Split struct {
 	Salt string
 	// Trial says that a canary is on trial: otherwise rules that lead to it are not in force.
 	Trial bool
+	// Copies says that the canary gets copies of requests where those are for one on trial only.
+	Copies bool
 	// Step of the trial; a rule to the canary is in force from its FromStep on.
 	Step int
 }

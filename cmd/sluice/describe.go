@@ -17,6 +17,9 @@ import (
 func describe(s rollout.Status) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", s.Route, s.Phase)
+	if s.Strategy != "" {
+		fmt.Fprintf(&b, " of %s", s.Strategy)
+	}
 	if s.Reason != "" {
 		fmt.Fprintf(&b, " (%s)", s.Reason)
 	}
@@ -27,6 +30,8 @@ func describe(s rollout.Status) string {
 	case s.Attempt == "":
 	case s.Phase == rollout.Succeeded:
 		fmt.Fprintf(&b, ", %s on %s is in service", orDash(s.Stable.Version), s.Stable.Backend)
+	case s.Step > 0 && s.Step <= len(s.Plan) && s.Plan[s.Step-1].Copies:
+		fmt.Fprintf(&b, ", %s on copies", canary(s.Canary))
 	default:
 		fmt.Fprintf(&b, ", %s at %s", canary(s.Canary), s.Weight)
 	}
@@ -80,6 +85,9 @@ func describeRoute(w io.Writer, r admin.RouteObject) {
 	table(w, "  ", backendRows(r))
 	if r.Rollout == nil {
 		return
+	}
+	if a := r.Rollout.ABTest; a != nil {
+		_, _ = fmt.Fprintln(w, fold("  "+describeTest(a), ", ", "    "))
 	}
 	if len(r.Rollout.Checks) > 0 {
 		table(w, "  ", checkRows(r.Rollout.Checks))

@@ -249,7 +249,10 @@ func (v view) rail(s *rollout.Status) string {
 	var steps []string
 	for i, p := range s.Plan {
 		text := p.Weight.String()
-		if p.Bake {
+		switch {
+		case p.Copies:
+			text = "copies"
+		case p.Bake:
 			text += " bake"
 		}
 		switch n := i + 1; {
