@@ -16,6 +16,8 @@ type Totals struct {
 	UpstreamErrors [NumUpstreamErrors]uint64
 	// Retries by reason.
 	Retries [NumRetryReasons]uint64
+	// Visits of users that began here, and Conversions of these.
+	Visits, Conversions uint64
 }
 
 // AnswerCount is how many answers had this method and code.
@@ -49,6 +51,8 @@ func (s *shard) addTo(t *Totals) {
 		addCounters(t.Selections[:], c.selections[:])
 		addCounters(t.UpstreamErrors[:], c.upstream[:])
 		addCounters(t.Retries[:], c.retries[:])
+		t.Conversions += c.visits[1].Load()
+		t.Visits += c.visits[0].Load()
 	}
 	if a := s.answers.Load(); a != nil {
 		a.durations.addTo(&t.Latency)
