@@ -52,6 +52,8 @@ type Verdict struct {
 	// Fault is why numbers of this window were left out, or the bets were given up, "" if neither was.
 	Fault  string `json:"fault,omitempty"`
 	DryRun bool   `json:"dryRun,omitempty"`
+	// Optional says that advancing does not wait for what is missing here: other checks judge the step.
+	Optional bool `json:"optional,omitempty"`
 }
 
 // The reasons of an insufficient verdict.
