@@ -10,10 +10,11 @@ import (
 // the head nothing is left when that comes.
 func (x *exchange) visit(c *router.Conversion) {
 	x.goal = c.Goal != nil && c.Goal.Match(&x.view)
-	if x.choice.Reason != selector.Sticky || !c.Visit.Match(&x.view) {
+	visits := c.Visits.Load()
+	if visits == nil || x.choice.Reason != selector.Sticky || !c.Visit.Match(&x.view) {
 		return
 	}
-	if c.Visits.Load().Visit(x.choice.Key, x.choice.Backend, x.side(), x.start) {
+	if visits.Visit(x.choice.Key, x.choice.Backend, x.side(), x.start) {
 		x.meter().Visited(x.client.shard)
 	}
 }
@@ -37,8 +38,11 @@ func (x *exchange) convert(c *router.Conversion) {
 	if !(x.goal && c.Reached(x.answer.status) || c.Header != "" && x.answer.says(c.Header)) {
 		return
 	}
-	now := metrics.Now()
-	if r, backend := c.Visits.Load().Convert(x.choice.Key, now, now); r == metrics.Converted && backend < len(x.route.Meters) {
+	now, visits := metrics.Now(), c.Visits.Load()
+	if visits == nil {
+		return
+	}
+	if r, backend := visits.Convert(x.choice.Key, now, now); r == metrics.Converted && backend < len(x.route.Meters) {
 		x.route.Meters[backend].Converted(x.client.shard)
 	}
 }

@@ -62,7 +62,7 @@ func (c *control) add(stable *metrics.Meter, n int64, endsSecond bool) {
 }
 
 // addUsers takes in block n of a sticky route, where users play. Their latencies are not tried.
-func (c *control) addUsers(keys *metrics.Keys, u *metrics.Users, n int64) {
+func (c *control) addUsers(keys *metrics.Keys, u *metrics.Users, visits *closed, n int64) {
 	if c.run == nil || n < c.from {
 		return
 	}
@@ -72,6 +72,7 @@ func (c *control) addUsers(keys *metrics.Keys, u *metrics.Users, n int64) {
 	b.Drawn, b.Judged = b.Firsts, b.Firsts.Canary
 	u.Control(&c.users)
 	b.Users = &c.users
+	b.Visits, b.VisitsWeight = visits.pair, visits.weight
 	c.run.Add(c.block[:])
 }
 

@@ -17,7 +17,7 @@ type Conversion struct {
 	Status []int
 	// Header of an answer that converts too, in lower case; "" is none. It goes no further.
 	Header string
-	// Visits are where both are counted; there is always one in it.
+	// Visits are where both are counted; empty while there is none.
 	Visits *atomic.Pointer[metrics.Visits]
 }
 
