@@ -43,6 +43,7 @@ func (s *Server) endpoints() []endpoint {
 		{method: "GET", path: "/api/v1/config", serve: http.HandlerFunc(s.config)},
 		{method: "GET", path: "/api/v1/events", serve: http.HandlerFunc(s.events)},
 		{method: "POST", path: "/api/v1/explain", serve: answer(s.explain)},
+		{method: "POST", path: "/api/v1/events/conversion", changes: true, serve: answer(s.converted)},
 		{method: "POST", path: "/api/v1/reload", changes: true, serve: answer(s.reload)},
 	}
 	for _, verb := range verbs {

@@ -9,6 +9,7 @@ type families struct {
 	selections, retries, upstreamErrors, clientErrors         *prometheus.Desc
 	phase, step, info, paused, waiting, transitions, rollouts *prometheus.Desc
 	verdict, value, limit, lasted, evidence, needed, aa       *prometheus.Desc
+	visits, conversions, visitsDropped, conversionEvents      *prometheus.Desc
 	samples, bad                                              *prometheus.Desc
 	reloads, lastReload, build, panics, journalErrors         *prometheus.Desc
 	tlsReloads, certificate, keyFetches, outbox               *prometheus.Desc
@@ -57,6 +58,10 @@ func newFamilies() *families {
 		"canary; over 20 its assumptions do not hold.", "route")
 	f.samples = add("check_samples", "The requests that the check's values come from, since the step began.", "route", "check", "backend")
 	f.bad = add("check_bad_samples", "Those of them that failed, or were beyond the limit.", "route", "check", "backend")
+	f.visits = add("visits_total", "Visits of users that began at the backend.", "route", "backend")
+	f.conversions = add("conversions_total", "Visits that began at the backend and have converted.", "route", "backend")
+	f.visitsDropped = add("visits_dropped_total", "Visits that found no place in the table of users; they are nobody's.", "route")
+	f.conversionEvents = add("conversion_events_total", "Conversions reported to the admin API, by what became of them.", "route", "result")
 	f.reloads = add("config_reloads_total", "Times the configuration was read.", "result")
 	f.lastReload = add("config_last_reload_success_timestamp_seconds", "When the configuration in force was read.")
 	f.tlsReloads = add("tls_reloads_total", "Certificates whose files changed, by what became of them.", "result")

@@ -71,16 +71,19 @@ func troubles() map[string]trouble {
 	}
 	refused := &rollout.Refused{Reason: "not now"}
 	return map[string]trouble{
-		"none":               {body: `{}`},
-		"no token":           {tokens: reader},
-		"a reader's token":   {tokens: reader, header: http.Header{"Authorization": {"Bearer r"}}},
-		"a foreign host":     {header: http.Header{"Host": {"rebound.example"}}},
-		"garbage":            {query: "?limit=x&format=x&since=x", body: "{", header: http.Header{"Last-Event-Id": {"x"}}},
-		"no such route":      {route: "nosuch", body: `{}`},
-		"nothing replaced":   {query: "?before=true"},
-		"a body too long":    {body: strings.Repeat(" ", 65<<10) + "{}"},
-		"a wrong phase":      {set: failing(refused, refused)},
-		"a broken file":      {set: failing(nil, &admin.InvalidConfig{Errors: []string{"a.yaml:1:1: error: x"}})},
+		"none":             {body: `{}`},
+		"no token":         {tokens: reader},
+		"a reader's token": {tokens: reader, header: http.Header{"Authorization": {"Bearer r"}}},
+		"a foreign host":   {header: http.Header{"Host": {"rebound.example"}}},
+		"garbage":          {query: "?limit=x&format=x&since=x", body: "{", header: http.Header{"Last-Event-Id": {"x"}}},
+		"no such route":    {route: "nosuch", body: `{}`},
+		"nothing replaced": {query: "?before=true"},
+		"a body too long":  {body: strings.Repeat(" ", 65<<10) + "{}"},
+		"a wrong phase":    {set: failing(refused, refused)},
+		"a broken file":    {set: failing(nil, &admin.InvalidConfig{Errors: []string{"a.yaml:1:1: error: x"}})},
+		"a route without conversions": {body: `{}`, set: func(p *admintest.Proxy, _ *admintest.Controller, _ *admin.Server) {
+			p.ConvertErr = refused
+		}},
 		"a disk that sleeps": {set: failing(context.DeadlineExceeded, context.DeadlineExceeded)},
 		"a process that begins or is full": {set: func(p *admintest.Proxy, _ *admintest.Controller, s *admin.Server) {
 			p.NotReady, p.Configured = true, nil
@@ -105,6 +108,9 @@ func (x trouble) send(t *testing.T, operation string) *httptest.ResponseRecorder
 	body := x.body
 	if strings.HasSuffix(path, "/explain") && body == `{}` {
 		body = `{"url": "/"}`
+	}
+	if strings.HasSuffix(path, "/events/conversion") && body == `{}` {
+		body = `{"user": "ann", "route": "` + route + `"}`
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // a stream ends after its beginning

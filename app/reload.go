@@ -119,6 +119,7 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 	}
 	a.keyring.adopt(signed)
 	unused := a.backends.adopt(next)
+	a.countConversions(cfg, &t)
 	parts, err := a.control(cfg, &t)
 	if err != nil {
 		sockets.closeExcept(a.listeners)
@@ -208,7 +209,7 @@ func (a *App) direct(p *part, plan rollout.Plan) error {
 		Plan: plan, Store: a.store, Journal: a.journal, Log: a.Log, Apply: a.applier.apply,
 		Meters:    func(backend string) *metrics.Meter { return a.backends.meter(backendName{plan.Route, backend}) },
 		Available: p.available, InFlight: p.inFlight, CutStreams: p.cutStreams,
-		Users: p.users.Store,
+		Users: p.users.Store, Visits: func(once bool) *metrics.Visits { return a.anewVisits(plan.Route, once) },
 	})
 	if err != nil {
 		return err

@@ -133,6 +133,9 @@ func route(c *config.Route) (*router.Route, error) {
 	}
 	again(c, out)
 	changes(c, out)
+	if out.Conversion, err = routeConversion(c.Conversion); err != nil {
+		return nil, fmt.Errorf("route %q, conversion: %w", c.Name, err)
+	}
 	if out.Override, err = override(c); err != nil {
 		return nil, err
 	}

@@ -28,6 +28,8 @@ func (d *decoder) route(v value, r *Route) {
 		"rescue":   maybe(&r.Rescue, Rescue{BodyBytes: 64 << 10}, d.rescue),
 		"override": maybe(&r.Override, defaultOverride(), d.override),
 		"rollout":  maybe(&r.Rollout, defaultRollout(), d.rollout),
+
+		"conversion": maybe(&r.Conversion, Conversion{Within: defaultWithin}, d.conversion),
 	})
 	d.required(v, "name", "like name: checkout")
 	if r.Redirect == nil {

@@ -40,6 +40,8 @@ type Route struct {
 	Rescue *Rescue
 	// Override lets requests name their backend; nil is never. Default nil.
 	Override *Override
+	// Conversion is what counts as a conversion of a user; nil is nothing. Default nil.
+	Conversion *Conversion
 	// Rollout is the plan for bringing a canary into service; nil is a static split. Default nil.
 	Rollout *Rollout
 }
