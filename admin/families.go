@@ -56,8 +56,8 @@ func newFamilies() *families {
 	f.needed = add("check_evidence_limit", "The evidence at which the check rolls back.", "route", "check", "backend")
 	f.aa = add("aa_evidence_max", "The judge's largest evidence of the last 24 hours against stable's own requests, of which a part plays the "+
 		"canary; over 20 its assumptions do not hold.", "route")
-	f.samples = add("check_samples", "The requests that the check's values come from, since the step began.", "route", "check", "backend")
-	f.bad = add("check_bad_samples", "Those of them that failed, or were beyond the limit.", "route", "check", "backend")
+	f.samples = add("check_samples", "The requests that the check's values come from, since the step began; of conversions the users, of the attempt.", "route", "check", "backend")
+	f.bad = add("check_bad_samples", "Those of them that failed, were beyond the limit, or did not convert.", "route", "check", "backend")
 	f.visits = add("visits_total", "Visits of users that began at the backend.", "route", "backend")
 	f.conversions = add("conversions_total", "Visits that began at the backend and have converted.", "route", "backend")
 	f.visitsDropped = add("visits_dropped_total", "Visits that found no place in the table of users; they are nobody's.", "route")
