@@ -232,3 +232,39 @@ func TestABlockLogKeepsTheVisitsWeight(t *testing.T) {
 		t.Errorf("read %+v, %v", got, err)
 	}
 }
+
+// People who come often buy often, or never. Counted at each visit they roll back a good canary; counted once they don't.
+func TestUsersWhoComeBackCountOnce(t *testing.T) {
+	t.Parallel()
+	const runs, users, visits = 30, 2000, 120
+	rolled := func(rounds int) (n int) {
+		for seed := range uint64(runs) {
+			s := newShop(seed, conversions(nil))
+			s.a = New(Rules{Rules: s.a.rules.Rules, Confidence: 0.999, Steps: 4, Duration: 40 * time.Minute})
+			var canary, buys [users]bool
+			for i := range users {
+				canary[i], buys[i] = s.Float64() < 0.1, s.Float64() < 0.3
+			}
+			for at := range rounds * users / 100 {
+				var p Pair
+				for i := range 100 {
+					who := (at*100 + i) % users
+					one := side(canary[who], &p.Canary, &p.Stable)
+					if one.N++; !buys[who] {
+						one.Bad++
+					}
+				}
+				if s.close(p).Failed >= 0 {
+					n++
+					break
+				}
+			}
+		}
+		return n
+	}
+	once, each := rolled(1), rolled(visits)
+	t.Logf("false rollbacks: counted once %d of %d, counted at each visit %d", once, runs, each)
+	if once > 0 || each < 3 {
+		t.Errorf("false rollbacks: counted once %d of %d, at each visit %d; want none, and some", once, runs, each)
+	}
+}

@@ -31,8 +31,9 @@ type Goal struct {
 
 const (
 	defaultWithin = 30 * time.Minute
-	// mostWithin is what visits are remembered for at most.
-	mostWithin = 90 * 24 * time.Hour
+	// leastWithin is as long as a block of visits; mostWithin is what visits are remembered for at most.
+	leastWithin = 100 * time.Millisecond
+	mostWithin  = 90 * 24 * time.Hour
 )
 
 func (d *decoder) conversion(v value, c *Conversion) {
@@ -68,8 +69,8 @@ func parseConversionHeader(s string) (string, error) {
 
 func parseWithin(s string) (time.Duration, error) {
 	t, err := positive(parseDuration)(s)
-	if err == nil && (t < time.Second || t > mostWithin) {
-		return 0, errors.New("is no age of a visit; write 1s to 2160h")
+	if err == nil && (t < leastWithin || t > mostWithin) {
+		return 0, errors.New("is no age of a visit; write 100ms to 2160h")
 	}
 	return t, err
 }
