@@ -46,6 +46,7 @@ func (s *Server) endpoints() []endpoint {
 		{method: "POST", path: "/api/v1/explain", serve: answer(s.explain)},
 		{method: "POST", path: ofrep.OnePath, serve: ofrep.One(s.flags)},
 		{method: "POST", path: ofrep.AllPath, serve: ofrep.All(s.flags)},
+		{method: "POST", path: "/api/v1/events/conversion", changes: true, serve: answer(s.converted)},
 		{method: "POST", path: "/api/v1/reload", changes: true, serve: answer(s.reload)},
 	}
 	for _, verb := range verbs {

@@ -51,6 +51,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	out := sink(ch)
 	for _, r := range c.proxy.Routes() {
 		c.backends(out, r)
+		c.visitors(out, r)
 		if r.Rollout {
 			c.rollout(out, r)
 		}

@@ -11,6 +11,7 @@ type families struct {
 	aa, samples, bad, reloads, lastReload, build                              *prometheus.Desc
 	panics, journalErrors, accessDropped, tlsReloads, certificate, keyFetches *prometheus.Desc
 	outbox, tlsOrders, cpu, memory, mirrored, ratio                           *prometheus.Desc
+	visits, conversions, visitsDropped, conversionEvents                      *prometheus.Desc
 	all                                                                       []*prometheus.Desc
 }
 
@@ -61,8 +62,12 @@ func newFamilies() *families {
 		"canary; over 20 its assumptions do not hold.", "route")
 	f.ratio = add("sample_ratio_evidence", "The evidence that the canary's share of what was drawn in the attempt is not the configured one; from 1000 on "+
 		"people are told.", "route")
-	f.samples = add("check_samples", "The requests that the check's values come from, since the step began.", "route", "check", "backend")
-	f.bad = add("check_bad_samples", "Those of them that failed, or were beyond the limit.", "route", "check", "backend")
+	f.samples = add("check_samples", "The requests that the check's values come from, since the step began; of conversions the users, of the attempt.", "route", "check", "backend")
+	f.bad = add("check_bad_samples", "Those of them that failed, were beyond the limit, or did not convert.", "route", "check", "backend")
+	f.visits = add("visits_total", "Visits of users that began at the backend.", "route", "backend")
+	f.conversions = add("conversions_total", "Visits that began at the backend and have converted.", "route", "backend")
+	f.visitsDropped = add("visits_dropped_total", "Visits that found no place in the table of users; they are nobody's.", "route")
+	f.conversionEvents = add("conversion_events_total", "Conversions reported to the admin API, by what became of them.", "route", "result")
 	f.reloads = add("config_reloads_total", "Times the configuration was read.", "result")
 	f.lastReload = add("config_last_reload_success_timestamp_seconds", "When the configuration in force was read.")
 	f.tlsReloads = add("tls_reloads_total", "Certificates whose files changed, by what became of them.", "result")

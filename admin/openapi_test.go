@@ -92,18 +92,21 @@ func troubles() map[string]trouble {
 	}
 	refused := &rollout.Refused{Reason: "not now"}
 	return map[string]trouble{
-		"none":               {body: `{}`},
-		"no token":           {tokens: reader},
-		"a reader's token":   {tokens: reader, header: http.Header{"Authorization": {"Bearer r"}}},
-		"a foreign host":     {header: http.Header{"Host": {"rebound.example"}}},
-		"garbage":            {query: "?limit=x&format=x&since=x", body: "{", header: http.Header{"Last-Event-Id": {"x"}}},
-		"no such route":      {route: "nosuch", flag: "nosuch", body: `{}`},
-		"a broken flag":      {flag: "broken", body: `{}`},
-		"an answer known":    {header: http.Header{"If-None-Match": {"*"}}, body: `{}`},
-		"nothing replaced":   {query: "?before=true"},
-		"a body too long":    {body: strings.Repeat(" ", 65<<10) + "{}"},
-		"a wrong phase":      {set: failing(refused, refused)},
-		"a broken file":      {set: failing(nil, &admin.InvalidConfig{Errors: []string{"a.yaml:1:1: error: x"}})},
+		"none":             {body: `{}`},
+		"no token":         {tokens: reader},
+		"a reader's token": {tokens: reader, header: http.Header{"Authorization": {"Bearer r"}}},
+		"a foreign host":   {header: http.Header{"Host": {"rebound.example"}}},
+		"garbage":          {query: "?limit=x&format=x&since=x", body: "{", header: http.Header{"Last-Event-Id": {"x"}}},
+		"no such route":    {route: "nosuch", flag: "nosuch", body: `{}`},
+		"a broken flag":    {flag: "broken", body: `{}`},
+		"an answer known":  {header: http.Header{"If-None-Match": {"*"}}, body: `{}`},
+		"nothing replaced": {query: "?before=true"},
+		"a body too long":  {body: strings.Repeat(" ", 65<<10) + "{}"},
+		"a wrong phase":    {set: failing(refused, refused)},
+		"a broken file":    {set: failing(nil, &admin.InvalidConfig{Errors: []string{"a.yaml:1:1: error: x"}})},
+		"a route without conversions": {body: `{}`, set: func(p *admintest.Proxy, _ *admintest.Controller, _ *admin.Server) {
+			p.ConvertErr = refused
+		}},
 		"a disk that sleeps": {set: failing(context.DeadlineExceeded, context.DeadlineExceeded)},
 		"a process that begins or is full": {set: func(p *admintest.Proxy, _ *admintest.Controller, s *admin.Server) {
 			p.NotReady, p.Configured = true, nil
@@ -132,6 +135,9 @@ func (x trouble) send(t *testing.T, operation string) *httptest.ResponseRecorder
 		body = fmt.Sprintf(`{"route": %q}`, x.route)
 	default:
 		body = `{"url": "/"}`
+	}
+	if strings.HasSuffix(path, "/events/conversion") && body == `{}` {
+		body = `{"user": "ann", "route": "` + route + `"}`
 	}
 	flag := x.flag
 	if flag == "" {

@@ -58,6 +58,11 @@ func TestAnErrorIsAProblemThatSaysWhatIsWrong(t *testing.T) {
 		{method: "GET", path: "/api/v1/routes/checkout/decisions?limit=0", status: 400, detail: "limit=0"},
 		{method: "GET", path: "/api/v1/routes/checkout/decisions?limit=x", status: 400, detail: "limit=x"},
 		{method: "POST", path: "/api/v1/explain", status: 400, detail: "give url"},
+		{method: "POST", path: "/api/v1/events/conversion", status: 400, detail: `"user" is missing`},
+		{method: "POST", path: "/api/v1/events/conversion", body: `{"user": "a\u0000"}`, status: 400, detail: "control character"},
+		{method: "POST", path: "/api/v1/events/conversion", body: `{"user": "a", "at": "yesterday"}`, status: 400, detail: "yesterday"},
+		{method: "POST", path: "/api/v1/events/conversion", body: `{"user": "a", "when": 1}`, status: 400, detail: `unknown field "when"`},
+		{method: "POST", path: "/api/v1/events/conversion", body: `{"user": "a", "route": "nosuch"}`, status: 404, detail: "nosuch"},
 		{method: "POST", path: "/api/v1/explain", body: `{"url": "/", "header": {}}`, status: 400, detail: `unknown field "header"`},
 		{method: "POST", path: "/api/v1/reload", body: `{"x": 1}`, status: 400, detail: `unknown field "x"`},
 	} {

@@ -19,6 +19,8 @@ type Proxy interface {
 	// Explain says where a request would go, without sending or counting one. *rollout.Invalid: the question can't be understood; NoRoute: it is about
 	// a route that is not there.
 	Explain(ExplainRequest) (Explanation, error)
+	// Converted takes a report that a user has converted. *rollout.Invalid: the route is not clear; *rollout.Refused: it counts no conversions.
+	Converted(ConversionEvent) (Conversion, error)
 	// Reload reads the configuration again. After *InvalidConfig or *rollout.Refused nothing has changed.
 	Reload(context.Context) (Reloaded, error)
 	// Document is the configuration in force as it was written, secrets hidden; nil when there is none to show.
@@ -53,6 +55,8 @@ type Route struct {
 	Generation uint64
 	// Backends in the file's order.
 	Backends []Backend
+	// Conversions counts what no backend can be named for; nil where the route counts none.
+	Conversions *metrics.VisitCounts
 	// Control takes commands and knows the journal; nil on a route with one backend, where nothing can be moved.
 	Control Controller
 	// Rollout says that the route has a rollout, so that Control's Status means something. Without one only set-weight is possible.
@@ -102,6 +106,23 @@ type ExplainRequest struct {
 	Route   string            `json:"route,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
 	From    string            `json:"from,omitempty"`
+}
+
+// ConversionEvent is a report that a user has converted. User is the value of the sticky key: the cookie, the header, the user's key. ID
+// makes it known again; At is when it happened, the zero time is now. Route may be left out where only one route counts conversions.
+type ConversionEvent struct {
+	Route string    `json:"route,omitempty"`
+	User  string    `json:"user"`
+	ID    string    `json:"id,omitempty"`
+	At    time.Time `json:"at,omitzero"`
+}
+
+// Conversion is what became of a ConversionEvent. Backend is that of the user's visit; "" where there is none.
+type Conversion struct {
+	Route   string `json:"route"`
+	Counted bool   `json:"counted"`
+	Result  string `json:"result"` // converted | duplicate | unknown-user | too-late | before-visit | in-the-future
+	Backend string `json:"backend,omitempty"`
 }
 
 // Explanation is where a request would go, and why. Route is "" when none matches; Backend and Reason are "" then.

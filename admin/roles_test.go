@@ -35,6 +35,8 @@ func TestAReaderReadsAndChangesNothing(t *testing.T) {
 		{"POST", abort, "r3ad", "", 403},
 		{"POST", abort, "r3ad", "{garbage", 403},
 		{"POST", "/api/v1/reload", "r3ad", "", 403},
+		{"POST", "/api/v1/events/conversion", "r3ad", `{"user": "ann", "route": "checkout"}`, 403},
+		{"POST", "/api/v1/events/conversion", "0perate", `{"user": "ann", "route": "checkout"}`, 200},
 		{"POST", "/api/v1/routes/search/rollout/set-weight", "r3ad", "", 403},
 		{"POST", abort, "wrong", "", 401},
 		{"POST", abort, "", "", 401},

@@ -62,6 +62,7 @@ func TestEveryAnswerHasItsShape(t *testing.T) {
 		"decisions-none":         {"GET", "/api/v1/routes/search/decisions", ""},
 		"decisions-one-backend":  {"GET", "/api/v1/routes/plain/decisions", ""},
 		"explain":                {"POST", "/api/v1/explain", `{"method": "GET", "url": "http://a/b", "headers": {}, "from": "10.0.0.9"}`},
+		"conversion":             {"POST", "/api/v1/events/conversion", `{"route": "checkout", "user": "ann", "id": "order-77", "at": "2026-11-24T10:00:00Z"}`},
 		"reload":                 {"POST", "/api/v1/reload", ""},
 		"reload-with-an-actor":   {"POST", "/api/v1/reload", `{"actor": "ops"}`},
 		"reload-with-empty-body": {"POST", "/api/v1/reload", `{}`},

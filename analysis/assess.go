@@ -59,7 +59,13 @@ func New(r Rules) *Assessor {
 
 // Restart begins the windows anew: blocks that begin before the tick go on as evidence and are not shown, nor counted towards a pass.
 func (a *Assessor) Restart(tick int64) {
-	clear(a.shown)
+	for i := range a.shown {
+		if a.how[i].business {
+			a.shown[i].users = 0 // its numbers are of the whole attempt
+		} else {
+			a.shown[i] = shown{}
+		}
+	}
 	a.stepBegan, a.requests, a.fault = tick, 0, ""
 }
 
@@ -81,7 +87,7 @@ func (r *Rules) use(i int) how {
 	c := &r.Rules[i]
 	h := how{limited: c.limited(), limit: c.limit(), grid: errorOdds}
 	if c.Metric == Conversions {
-		h.grid = conversionOdds
+		h.grid, h.business, h.optional = conversionOdds, true, r.others(i)
 	}
 	h.sticky = r.Sticky && c.Metric == ErrorRate
 	h.compare = r.compares(i) && c.Metric != Latency && !h.sticky
@@ -94,6 +100,9 @@ func (r *Rules) use(i int) how {
 func (a *Assessor) Assess(s *State, blocks []Block, now Now) *Report {
 	a.fit(s)
 	a.age, a.fresh = now.Age, false
+	if !s.Begun {
+		clear(a.shown)
+	}
 	a.report.Faults, a.report.LastFault = int(now.Lost), ""
 	if now.Lost > 0 {
 		a.report.LastFault, a.fault = faultLost, faultLost
@@ -170,7 +179,11 @@ func floorDiv(n, d int64) int64 {
 func (a *Assessor) close(s *State) {
 	for i := range s.Tests {
 		if t := s.Tests[i].Trials; t != nil && t.Open.Canary.N+t.Open.Stable.N+t.OpenJudged.N > 0 {
-			t.bet(&a.how[i], &a.clock)
+			if a.how[i].business {
+				a.betVisits(&s.Tests[i], i)
+			} else {
+				t.bet(&a.how[i], &a.clock)
+			}
 			a.look(s, i)
 		}
 	}

@@ -24,8 +24,9 @@ type Block struct {
 	Users  *metrics.Users
 	// Latency of the second, or of the half of one, that ends with this tick; nil elsewhere, and where the weight changed in it.
 	Latency *Latencies
-	// Visits are users by conversion, at their age; Bad are those that did not convert.
-	Visits Pair
+	// Visits are users by conversion, at their age; Bad are those that did not convert. VisitsWeight is the canary's weight when they came.
+	Visits       Pair
+	VisitsWeight uint16
 }
 
 // Late are requests that had no end when they were judged.
@@ -43,7 +44,7 @@ func (b *Block) fault(s *State) string {
 	switch {
 	case s.Begun && b.Tick <= s.Last:
 		return "the clock went back"
-	case b.Weight > 10000 || b.Next > 10000:
+	case b.Weight > 10000 || b.Next > 10000 || b.VisitsWeight > 10000:
 		return "a weight is above 100%"
 	}
 	for _, t := range []Tally{

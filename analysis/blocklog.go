@@ -31,11 +31,17 @@ func AppendBlock(dst []byte, b *Block) []byte {
 			flags |= 4
 		}
 	}
+	if b.VisitsWeight > 0 {
+		flags |= 4
+	}
 	w.put(flags, uint64(b.Weight), uint64(b.Next))
 	w.pair(b.Drawn)
 	w.put(b.Judged.N, b.Judged.Bad)
 	w.pair(b.Firsts)
 	w.pair(b.Visits)
+	if b.VisitsWeight > 0 {
+		w.put(uint64(b.VisitsWeight))
+	}
 	if b.Users != nil {
 		w.put(uint64(b.Users.Open))
 		for j := range b.Users.Risk[:b.Users.Open+1] {
@@ -88,6 +94,9 @@ func ReadBlock(log []byte) (b Block, rest []byte, err error) {
 	b.Drawn = r.pair()
 	b.Judged = Tally{N: r.next(), Bad: r.next()}
 	b.Firsts, b.Visits = r.pair(), r.pair()
+	if flags&4 != 0 {
+		b.VisitsWeight = uint16(r.next())
+	}
 	if flags&1 != 0 {
 		b.Users = r.users()
 	}

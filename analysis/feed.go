@@ -48,11 +48,7 @@ func (a *Assessor) test(s *State, i int, b *Block) {
 		}
 		a.trials(t, i, pair, judged, b.Tick, b.length())
 	case Conversions:
-		if a.shows(b.Tick - b.length() + 1) {
-			w.pair.add(b.Visits)
-			w.judged.add(b.Visits.Canary)
-		}
-		a.trials(t, i, b.Visits, b.Visits.Canary, b.Tick, b.length())
+		a.visits(t, i, b)
 	case Latency:
 		if b.Latency != nil && b.Tick-s.First >= int64(a.rules.Warmup/(100*time.Millisecond)) {
 			a.latency(t, i, b)
@@ -117,6 +113,7 @@ type shown struct {
 	judged         Tally
 	late           Late
 	firsts         uint64 // the canary's users of a sticky route, once an epoch
+	users          uint64 // the canary's visits that came at the present weight, and are closed
 	canary, stable metrics.Histogram
 	cached         cached
 }

@@ -63,6 +63,8 @@ type Verdict struct {
 	// Fault is why numbers of this window were left out, or the bets were given up, "" if neither was.
 	Fault  string `json:"fault,omitempty"`
 	DryRun bool   `json:"dryRun,omitempty"`
+	// Optional says that advancing does not wait for what is missing here: other checks judge the step.
+	Optional bool `json:"optional,omitempty"`
 	// Sampled says that this is a plain rule over samples, without evidence and without a bound on false alarms: Samples had a value, Bad of
 	// them failed, Row in a row. It fails at RowLimit in a row (0 is off), and with more than BadLimit in all (nil is off).
 	Sampled  bool    `json:"sampled,omitempty"`

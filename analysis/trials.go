@@ -6,6 +6,8 @@ type Trials struct {
 	Open       Pair  `json:"open"`
 	OpenJudged Tally `json:"openJudged"`
 	First      int64 `json:"first"`
+	// Weight of the canary when the visits of the open block came; only conversions know it.
+	Weight uint16 `json:"weight,omitempty"`
 	// Learned is stable's rate for the bets, Lately its present one.
 	Learned Learned `json:"learned"`
 	Lately  Learned `json:"lately"`
@@ -36,6 +38,8 @@ type how struct {
 	margin           line
 	fixed            bool // margin holds as it is; else it follows stable's history
 	sticky           bool // the comparisons are by user, elsewhere
+	business         bool // the trials are users, by conversion
+	optional         bool // a step does not wait for such trials, as other checks judge it
 }
 
 // leastCanary and leastBlock are how many requests are worth a block, the canary's and all.
@@ -70,6 +74,13 @@ func (t *Trials) bet(h *how, at *clock) {
 	b, judged := t.Open, t.OpenJudged
 	t.Open, t.OpenJudged = Pair{}, Tally{}
 	pb := t.Learned.rate()
+	if h.business {
+		if t.Learned.N < leastVisits {
+			t.learnVisits(b.Stable, at.second)
+			return
+		}
+		pb = t.Learned.plain()
+	}
 	if h.compare {
 		at.begin(&t.Compare, h.grid)
 		t.Compare.compare(b, pb, t.margin(h), h.grid)
@@ -82,6 +93,10 @@ func (t *Trials) bet(h *how, at *clock) {
 			t.Harm.begin(at.second, t.Harm.Cash, harmCap, harmless.prior)
 		}
 		t.Harm.clear(b, pb, t.HarmLine)
+	}
+	if h.business {
+		t.learnVisits(b.Stable, at.second)
+		return
 	}
 	t.learn(b.Stable, at.second)
 }

@@ -20,7 +20,7 @@ func (a *Assessor) judge(s *State, now Now) {
 		if f.DryRun {
 			continue
 		}
-		r.Pass = r.Pass && f.Verdict == Pass
+		r.Pass = r.Pass && (f.Verdict == Pass || f.Optional)
 		if f.Verdict == Fail && r.Failed < 0 {
 			r.Failed = i
 		}
@@ -34,8 +34,11 @@ func (a *Assessor) judge(s *State, now Now) {
 // timeFor is how long so many more of rule i's canary trials take: on a sticky route these are users, who come more seldom than requests.
 func (a *Assessor) timeFor(trials uint64, i int, s *State) time.Duration {
 	seen, ticks := a.shown[i].judged.N, s.Last-a.stepBegan+1
-	if a.how[i].sticky {
+	switch {
+	case a.how[i].sticky:
 		seen = a.shown[i].firsts
+	case a.how[i].business:
+		seen = a.shown[i].users
 	}
 	if trials == 0 || seen == 0 || ticks <= 0 {
 		return 0
@@ -43,12 +46,15 @@ func (a *Assessor) timeFor(trials uint64, i int, s *State) time.Duration {
 	return time.Duration(min(float64(trials)/float64(seen)*float64(ticks)*1e9/ticksASecond, 1e18))
 }
 
-// neededBy is how many more canary requests rule i needs at the present share.
+// neededBy is how many more canary requests rule i needs at the present share; of conversions it is users.
 func (a *Assessor) neededBy(t *Test, i int, now Now) uint64 {
 	w := &a.shown[i]
 	need := uint64(0)
 	if least := max(now.MinRequests, 1); a.requests < least {
 		need = least - a.requests
+	}
+	if least := max(now.MinRequests, 1); a.how[i].business && !a.how[i].optional && w.users < least {
+		need = max(need, least-w.users)
 	}
 	if t.Trials != nil && w.pair.Canary.N+w.pair.Stable.N > 0 {
 		need = max(need, t.Trials.needed(w.pair.share()))
@@ -72,6 +78,9 @@ func (a *Assessor) find(f *Verdict, s *State, i int, now Now, e *weights) {
 	if h.compare || t.Rank != nil {
 		if t.Trials.Frozen {
 			f.Line = 100 * t.Trials.Margin.at(w.pair.Stable.rate())
+			if h.business {
+				f.Line = max(0, 100-f.Line)
+			}
 		}
 	}
 	proven := a.proof(f, t, w, now)
@@ -81,8 +90,8 @@ func (a *Assessor) find(f *Verdict, s *State, i int, now Now, e *weights) {
 		f.Verdict, f.Standing, f.OverLimit = Fail, ProvenWorse, t.Crossed == crossedLimit
 	case a.report.Faults > 0:
 		f.Verdict, f.Reason = Insufficient, ReasonFault
-	case a.requests < now.MinRequests || w.judged.N == 0:
-		f.Verdict, f.Reason = Insufficient, ReasonRequests
+	case a.few(i, now):
+		f.Verdict, f.Reason, f.Optional = Insufficient, ReasonRequests, h.optional
 	case e.shared:
 		f.Verdict, f.Reason = Insufficient, ReasonUnhealthy
 	case over:
@@ -98,6 +107,19 @@ func (a *Assessor) find(f *Verdict, s *State, i int, now Now, e *weights) {
 	}
 	if f.Standing == "" || f.Standing == ProvenWithin && f.HarmLimit == 0 {
 		f.Standing = NotDecided
+	}
+}
+
+// few says that rule i has too few trials to be judged. Of users a step needs its own only where nothing else judges it.
+func (a *Assessor) few(i int, now Now) bool {
+	w, h := &a.shown[i], &a.how[i]
+	switch {
+	case !h.business:
+		return a.requests < now.MinRequests || w.judged.N == 0
+	case h.optional:
+		return w.judged.N < max(now.MinRequests, 1)
+	default:
+		return w.users < max(now.MinRequests, 1)
 	}
 }
 
@@ -170,7 +192,7 @@ func (a *Assessor) values(f *Verdict, c *Rule, w *shown) {
 		f.Low, f.High, f.StableLow, f.StableHigh = canary.low, canary.high, stable.low, stable.high
 		return
 	case Conversions:
-		f.Value, f.StableValue = 100*(1-w.judged.rate()), 100*(1-w.pair.Stable.rate())
+		f.Value, f.StableValue = w.judged.goodRate(), w.pair.Stable.goodRate()
 		f.Limit = c.Min
 		f.Low, f.High, f.StableLow, f.StableHigh = 100*(1-canary.high), 100*(1-canary.low), 100*(1-stable.high), 100*(1-stable.low)
 	default:

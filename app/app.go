@@ -75,6 +75,8 @@ type App struct {
 	parts          atomic.Pointer[map[string]*part]
 	// followed are the routes that another process decides.
 	followed atomic.Pointer[map[string]*follower]
+	// conversions of the routes that count them.
+	conversions atomic.Pointer[map[string]*conversion]
 
 	certificates certificates
 	requestLogs
@@ -97,6 +99,7 @@ func New(o Options) (*App, error) {
 	a.backends = newBackends(&a.sweeper, o.Log)
 	a.parts.Store(&map[string]*part{})
 	a.followed.Store(&map[string]*follower{})
+	a.conversions.Store(&map[string]*conversion{})
 	a.server = proxy.New(proxy.Config{
 		Live: &a.live, Process: &a.process, NoRoute: a.noRoute, Sweeper: &a.sweeper, Panicked: a.panicked, Refused: a.refused(),
 	})

@@ -15,7 +15,7 @@ import (
 
 // plan is what the configuration says of a route that can move weights.
 func plan(r *config.Route) rollout.Plan {
-	out := rollout.Plan{Route: r.Name, Rollout: rolloutPlan(r), Digest: digest(r.Backends), Receivers: told(r.Rollout)}
+	out := rollout.Plan{Route: r.Name, Rollout: rolloutPlan(r), Digest: digest(r.Backends), Receivers: told(r.Rollout), Conversion: conversionOf(r)}
 	for _, b := range r.Backends {
 		out.Backends = append(out.Backends, rollout.Backend{Name: b.Name, Version: b.Version})
 	}
@@ -122,6 +122,9 @@ func judged(c *config.Check) analysis.Rule {
 	out := analysis.Rule{
 		Check: analysis.Check{Name: c.Name, Metric: c.Metric, HasMax: c.Limited, DryRun: c.DryRun, Max: percent(c.MaxRate)},
 		Alone: !c.Compare, MaxIncrease: percent(c.MaxIncrease), MaxRatio: c.MaxRatio,
+	}
+	if c.Metric == analysis.Conversions {
+		out.HasMax, out.HasMin, out.Min, out.MaxDecrease = false, c.Limited, percent(c.MinRate), percent(c.MaxDecrease)
 	}
 	if c.Metric == analysis.Latency {
 		out.Max = float64(c.MaxLatency) / float64(time.Millisecond)

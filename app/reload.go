@@ -128,6 +128,7 @@ func (a *App) change(cfg *config.Config) (uint64, error) {
 	t.Access = requests.records()
 	a.keyring.adopt(signed)
 	unused := a.backends.adopt(next)
+	a.countConversions(cfg, &t)
 	parts, err := a.control(cfg, &t)
 	if err != nil {
 		sockets.closeExcept(a.listeners)
@@ -225,7 +226,7 @@ func (a *App) direct(p *part, plan rollout.Plan) error {
 			return pair.Copies, pair.Originals
 		},
 		Available: p.available, InFlight: p.inFlight, CutStreams: p.cutStreams,
-		Users: p.users.Store,
+		Users: p.users.Store, Visits: func(once bool) *metrics.Visits { return a.anewVisits(plan.Route, once) },
 	})
 	if err != nil {
 		return err

@@ -138,6 +138,9 @@ func route(c *config.Route) (*router.Route, error) {
 	out.Reports = c.Resources != nil && c.Resources.Source == "orca"
 	again(c, out)
 	changes(c, out)
+	if out.Conversion, err = routeConversion(c.Conversion); err != nil {
+		return nil, fmt.Errorf("route %q, conversion: %w", c.Name, err)
+	}
 	if out.Override, err = override(c); err != nil {
 		return nil, err
 	}

@@ -31,6 +31,9 @@ func (a *App) Routes() []admin.Route {
 	out := make([]admin.Route, 0, len(table.Routes))
 	for _, r := range table.Routes {
 		view := admin.Route{Name: r.Name, Generation: table.Generation, Backends: a.views(r), Rollout: rollouts[r.Name]}
+		if c := (*a.conversions.Load())[r.Name]; c != nil {
+			view.Conversions = &c.counts
+		}
 		if p := parts[r.Name]; p != nil {
 			view.Control = a.controlOf(p)
 			nameVersions(view.Backends, p.Status())

@@ -155,7 +155,7 @@ func parseAuthority(s string) (string, error) {
 // changeRules checks what needs backends, and what needs a prefix to change.
 func (d *decoder) changeRules(r *Route, path string) {
 	if r.Redirect != nil && !d.broken(path) {
-		for _, name := range []string{"backends", "weights", "sticky", "select", "fallback", "retry", "rescue", "mirror", "headers", "rewrite", "cors", "fault", "resources", "rollout", "timeout"} {
+		for _, name := range []string{"backends", "weights", "sticky", "select", "fallback", "retry", "rescue", "mirror", "headers", "rewrite", "cors", "fault", "resources", "conversion", "rollout", "timeout"} {
 			if d.has(path + "." + name) {
 				d.errorf(path+"."+name, "says nothing beside redirect, which answers by itself; remove one of them")
 			}

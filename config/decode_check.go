@@ -2,7 +2,9 @@ package config
 
 import (
 	"errors"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 
 	"gopkg.in/yaml.v3"
@@ -23,6 +25,7 @@ func (d *decoder) check(v value, c *Check) {
 		"prometheus":  maybe(&c.Prometheus, PrometheusQuery{Call: defaultCall()}, d.prometheusQuery),
 		"http":        maybe(&c.HTTP, HTTPValue{Call: defaultCall(), Value: "$"}, d.httpValue),
 		"maxIncrease": one(d, &c.MaxIncrease, parsePositivePercent),
+		"maxDecrease": one(d, &c.MaxDecrease, parsePositivePercent),
 		"maxRatio":    one(d, &c.MaxRatio, parseRatio),
 		"compare":     one(d, &c.Compare, parseBool),
 		"dryRun":      one(d, &c.DryRun, parseBool),
@@ -40,6 +43,7 @@ func (d *decoder) check(v value, c *Check) {
 	d.judgedCheck(c, &k)
 	limit := k.max
 	c.Limited = limit.node != nil
+	d.sense(v.path, c.Metric)
 	switch c.Metric {
 	case "error-rate":
 		if quantile.node != nil {
@@ -55,6 +59,10 @@ func (d *decoder) check(v value, c *Check) {
 		if d.has(v.path + ".maxIncrease") {
 			d.errorf(v.path+".maxIncrease", "latency has no points; write maxRatio, like 1.2")
 		}
+	}
+	if c.Metric == "conversion-rate" {
+		c.Limited = k.min.node != nil
+		readLimit(d, k.min, &c.MinRate, parsePositivePercent)
 	}
 	d.comparison(v, c)
 	d.nameCheck(v, c)
@@ -76,13 +84,45 @@ func (d *decoder) comparison(v value, c *Check) {
 		return
 	}
 	if !c.Limited {
-		d.errorf(v.path+".compare", "false leaves the limit alone, and there is none; write max, or remove the key")
+		d.errorf(v.path+".compare", "false leaves the limit alone, and there is none; write %s, or remove the key", limitKey(c.Metric))
 	}
-	for _, key := range []string{".maxIncrease", ".maxRatio"} {
+	for _, key := range []string{".maxIncrease", ".maxDecrease", ".maxRatio"} {
 		if d.has(v.path + key) {
 			d.errorf(v.path+key, "is a margin beside stable, and compare is false; remove one of the two")
 		}
 	}
+}
+
+// sense: of conversions less is worse, of all else more.
+func (d *decoder) sense(path, metric string) {
+	other := map[string]string{"min": "max", "maxDecrease": "maxIncrease"}
+	why := "more is worse"
+	switch metric {
+	case "conversion-rate":
+		other = map[string]string{"max": "min", "maxIncrease": "maxDecrease", "maxRatio": "maxDecrease", "quantile": ""}
+		why = "less is worse"
+	case "latency":
+		other["maxDecrease"] = "maxRatio"
+	case "error-rate":
+	default:
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(other)) {
+		switch at := path + "." + key; {
+		case !d.has(at):
+		case other[key] == "":
+			d.errorf(at, "%s has no %s; remove the key", metric, key)
+		default:
+			d.errorf(at, "of %s %s; write %s", metric, why, other[key])
+		}
+	}
+}
+
+func limitKey(metric string) string {
+	if metric == "conversion-rate" {
+		return "min"
+	}
+	return "max"
 }
 
 // mostRatio is a factor that no margin needs.

@@ -20,7 +20,12 @@ func (d *decoder) conditions(to *[]Condition) func(value) {
 }
 
 func (d *decoder) condition(v value, c *Condition) {
-	d.object(v, keys{
+	d.record.like(v.path, "routes[].match[]")
+	d.object(v, d.conditionKeys(c))
+}
+
+func (d *decoder) conditionKeys(c *Condition) keys {
+	return keys{
 		"host":      one(d, &c.Host, parseHostPattern),
 		"path":      maybe(&c.Path, Text{}, d.path),
 		"methods":   some(d, &c.Methods, parseMethod),
@@ -29,7 +34,7 @@ func (d *decoder) condition(v value, c *Condition) {
 		"query":     func(v value) { d.named(v, &c.Query, parseText) },
 		"cidrs":     some(d, &c.CIDRs, parsePrefix),
 		"listeners": some(d, &c.Listeners, parseName),
-	})
+	}
 }
 
 // named reads conditions by name of a header, cookie or query parameter.

@@ -30,6 +30,8 @@ func (d *decoder) route(v value, r *Route) {
 		"override":  maybe(&r.Override, defaultOverride(), d.override),
 		"resources": maybe(&r.Resources, Resources{Source: "orca"}, d.resources),
 		"rollout":   maybe(&r.Rollout, defaultRollout(), d.rollout),
+
+		"conversion": maybe(&r.Conversion, Conversion{Within: defaultWithin}, d.conversion),
 	})
 	d.required(v, "name", "like name: checkout")
 	if r.Redirect == nil {

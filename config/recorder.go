@@ -12,7 +12,11 @@ var entry = regexp.MustCompile(`\[[0-9]+\]`)
 
 // recorder notes what the decoder asks of a file, so that a schema says what the decoder does and nothing else: the tables of keys as they
 // are, and for each value what its reader takes. It sees what the files use that it goes along with.
-type recorder struct{ shapes map[string]*shape }
+type recorder struct {
+	shapes map[string]*shape
+	// same are paths below which the same may stand as below others.
+	same map[string]string
+}
 
 // shape is what may stand at a path.
 type shape struct {
@@ -54,6 +58,13 @@ func (r *recorder) object(path string, names []string) {
 	s := r.at(path)
 	if !slices.ContainsFunc(s.objects, func(o []string) bool { return slices.Equal(o, names) }) {
 		s.objects = append(s.objects, names)
+	}
+}
+
+// like says that below a path the same may stand as below another, which has more examples.
+func (r *recorder) like(path, other string) {
+	if r != nil {
+		r.same[entry.ReplaceAllString(path, "[]")] = other
 	}
 }
 

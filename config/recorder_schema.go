@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // schema is what the recorder has seen as a JSON Schema (draft-07), and the keys of which it has seen no value.
@@ -17,6 +18,12 @@ func (r *recorder) schema() (root map[string]any, unseen []string) {
 // describe is the schema of what may stand at a path.
 func (r *recorder) describe(path string, unseen *[]string) map[string]any {
 	s := r.shapes[path]
+	for here, there := range r.same {
+		if below, ok := strings.CutPrefix(path, here+"."); ok && r.shapes[there+"."+below] != nil {
+			path = there + "." + below
+			s = r.shapes[path]
+		}
+	}
 	if s == nil {
 		*unseen = append(*unseen, path)
 		return map[string]any{"not": map[string]any{}}

@@ -101,12 +101,14 @@ type Analysis struct {
 type Check struct {
 	// Name is unique in the rollout. Default: the metric, with the quantile for a latency limit ("latency-p95").
 	Name string
-	// Metric is "error-rate", "latency", "cpu" or "memory", or any other name of what Prometheus or HTTP says.
+	// Metric is "error-rate", "latency", "conversion-rate", "cpu" or "memory", or any other name of what Prometheus or HTTP says.
 	Metric string
 	// Quantile of latency that is shown and that the limit is about: p50, p90, p95, p99, p99.9 or mean; "" for other metrics. Default "p95".
 	Quantile string
-	// Limited says that there is a max.
+	// Limited says that there is a max, or a min of conversion-rate.
 	Limited bool
+	// MinRate is the inclusive limit of conversion-rate. Default none.
+	MinRate Percent
 	// MaxRate is the inclusive limit of error-rate. Default none.
 	MaxRate Percent
 	// MaxLatency is the inclusive limit of latency. Default none.
@@ -114,6 +116,8 @@ type Check struct {
 	// MaxIncrease is how many percentage points the canary's error rate may be above stable's; 0 is the default margin. Default: 1.25 times
 	// stable's rate and 0.02 to 0.1 points.
 	MaxIncrease Percent
+	// MaxDecrease is how many percentage points the canary's conversion rate may be below stable's. Default 0.1 points.
+	MaxDecrease Percent
 	// MaxRatio is how many times stable's the canary's rate, or its latencies, may be; 0 is the default margin. Default 1.05 for latency.
 	MaxRatio float64
 	// Compare with stable; false leaves the limit alone. Default true; of a sampled check false.

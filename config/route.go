@@ -44,6 +44,8 @@ type Route struct {
 	Override *Override
 	// Resources say where CPU and memory of the backends' hosts are read; nil is nowhere. Default nil.
 	Resources *Resources
+	// Conversion is what counts as a conversion of a user; nil is nothing. Default nil.
+	Conversion *Conversion
 	// Rollout is the plan for bringing a canary into service; nil is a static split. Default nil.
 	Rollout *Rollout
 }

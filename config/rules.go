@@ -99,6 +99,7 @@ func (d *decoder) routeRules(c *Config, r *Route, path string) {
 	d.changeRules(r, path)
 	d.stickyRules(c, &r.Sticky, path+".sticky")
 	d.selectRules(c, r, path)
+	d.conversionRules(c, r, path)
 	if d.has(path+".fallback") && !d.broken(path+".fallback") {
 		d.targetRule(r, path, path+".fallback", r.Fallback)
 	}

@@ -139,7 +139,7 @@ func (d *decoder) metric(v value, c *Check) {
 		return
 	}
 	one(d, &c.Metric, func(s string) (string, error) {
-		_, err := oneOf([]string{"error-rate", "latency", "cpu", "memory"}, "conversion-rate")(s)
+		_, err := oneOf([]string{"error-rate", "latency", "conversion-rate", "cpu", "memory"})(s)
 		if err != nil && !slices.Contains(ownMetrics, s) {
 			err = fmt.Errorf("%w; any other number needs prometheus or http, where it comes from", err)
 		}
@@ -205,9 +205,6 @@ func (d *decoder) judgedCheck(c *Check, k *sampledKeys) {
 		if v.node != nil {
 			d.errorf(v.path, "is for sampled checks, and %s is judged by every request; remove the key", c.Metric)
 		}
-	}
-	if k.min.node != nil {
-		d.errorf(k.min.path, "%s has no least value; write max, or remove the key", c.Metric)
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // TestTheSchemaIsWhatTheDecoderReads goes along with every good file of testdata, which together use every key in every form.
 func TestTheSchemaIsWhatTheDecoderReads(t *testing.T) {
 	t.Parallel()
-	r := &recorder{shapes: map[string]*shape{}}
+	r := &recorder{shapes: map[string]*shape{}, same: map[string]string{}}
 	for _, file := range testdata(t, "*.good.yml") {
 		src, err := os.ReadFile(file)
 		if err != nil {

@@ -35,6 +35,7 @@ func (d *decoder) warnings(c *Config) {
 		}
 		if r.Rollout != nil {
 			d.rolloutWarnings(r, path)
+			d.conversionWarnings(r, path)
 		}
 	}
 	d.sharedCanaryWarnings(c)

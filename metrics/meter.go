@@ -154,6 +154,12 @@ func (m *Meter) Selected(reason uint8, shard uint32) {
 	count(m.counters(shard & m.mask).selections[:], reason)
 }
 
+// Visited counts a user's visit that began here (Visits).
+func (m *Meter) Visited(shard uint32) { m.counters(shard & m.mask).visits[0].Add(1) }
+
+// Converted counts a visit that began here and has converted.
+func (m *Meter) Converted(shard uint32) { m.counters(shard & m.mask).visits[1].Add(1) }
+
 // UpstreamError counts an error of the backend.
 func (m *Meter) UpstreamError(kind UpstreamError) { count(m.counters(0).upstream[:], kind) }
 

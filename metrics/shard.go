@@ -32,10 +32,11 @@ type counters struct {
 	upstream   [NumUpstreamErrors]atomic.Uint64
 	retries    [NumRetryReasons]atomic.Uint64
 	mirrored   [NumMirrorResults]atomic.Uint64
+	visits     [2]atomic.Uint64 // begun, converted
 	_          [(64 - rareBytes%64) % 64]byte
 }
 
-const rareBytes = 8 * (int(NumUpstreamErrors) + int(NumRetryReasons) + int(NumMirrorResults))
+const rareBytes = 8 * (int(NumUpstreamErrors) + int(NumRetryReasons) + int(NumMirrorResults) + 2)
 
 // answers are the answers to clients by method and code. A class of codes of one method is 800 bytes, made at its first answer.
 type answers struct {

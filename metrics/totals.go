@@ -18,6 +18,8 @@ type Totals struct {
 	Retries [NumRetryReasons]uint64
 	// Mirrored are requests that were to be copied to the backend, by what became of that.
 	Mirrored [NumMirrorResults]uint64
+	// Visits of users that began here, and Conversions of these.
+	Visits, Conversions uint64
 }
 
 // AnswerCount is how many answers had this method and code.
@@ -52,6 +54,8 @@ func (s *shard) addTo(t *Totals) {
 		addCounters(t.UpstreamErrors[:], c.upstream[:])
 		addCounters(t.Retries[:], c.retries[:])
 		addCounters(t.Mirrored[:], c.mirrored[:])
+		t.Conversions += c.visits[1].Load()
+		t.Visits += c.visits[0].Load()
 	}
 	if a := s.answers.Load(); a != nil {
 		a.durations.addTo(&t.Latency)

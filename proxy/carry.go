@@ -26,6 +26,9 @@ func (x *exchange) carry() bool {
 	x.up.timeouts, x.up.deadline, x.up.upgrade = b.Timeouts(), x.deadline, x.head.upgrade
 	x.arrival = x.meter().Begin(x.start, x.choice.Cohort, x.client.shard)
 	x.countUser()
+	if c := x.route.Conversion; c != nil {
+		x.visit(c)
+	}
 	e := b.Choose(backend.Ask{Draw: x.draw.Lo, Key: x.choice.Key})
 	if e == nil {
 		return x.fail(failHealth)
@@ -147,7 +150,11 @@ func (x *exchange) passInterim() error {
 		return nil
 	}
 	var interim [512]byte
-	out := x.answer.appendPass(interim[:0], &noted{})
+	n := noted{}
+	if c := x.route.Conversion; c != nil {
+		n.strip = c.Header
+	}
+	out := x.answer.appendPass(interim[:0], &n)
 	return x.give(out)
 }
 

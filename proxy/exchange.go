@@ -41,6 +41,8 @@ type exchange struct {
 	trial metrics.Trial
 	// original is the request beside its copy, where the two are compared.
 	original original
+	// goal says that the answer can convert the user's visit.
+	goal bool
 
 	// What the request's head said and is still asked for when its bytes are gone: the buffer is reused as soon as a body flows.
 	method metrics.Method
@@ -341,18 +343,12 @@ func (x *exchange) countUser() {
 	if x.users = x.route.Users.Load(); x.users == nil {
 		return
 	}
-	switch split := x.route.Selector.Split(); x.choice.Backend {
-	case split.Canary:
-		x.trial = x.users.Begin(x.choice.Key, metrics.CanarySide, x.start)
-	case split.Stable:
-		side := metrics.StableSide
-		if x.choice.Cohort == metrics.Mimic {
-			side = metrics.MimicSide
-		}
-		x.trial = x.users.Begin(x.choice.Key, side, x.start)
-	default:
+	side := x.side()
+	if side == metrics.NoSide {
 		x.users = nil
+		return
 	}
+	x.trial = x.users.Begin(x.choice.Key, side, x.start)
 }
 
 // done counts the answer that the client got.

@@ -41,6 +41,10 @@ func (x *exchange) pass(e *backend.Endpoint) bool {
 	if c := x.route.Changes; c != nil {
 		n.headers = c.Response
 	}
+	if c := x.route.Conversion; c != nil {
+		x.convert(c)
+		n.strip = c.Header
+	}
 	x.out = x.answer.appendPass(x.out[:0], &n)
 	x.reply.start(x.answer.framing, x.answer.length)
 

@@ -10,6 +10,7 @@ type noted struct {
 	chunked         bool            // the body is framed as chunks, whatever the backend did
 	headers         *router.Headers // the route's changes, or nil
 	cors            []byte          // what takes the place of the backend's Access-Control fields, or nil
+	strip           string          // a field of the backend's that goes no further, in lower case, or ""
 	persistence     string          // the whole Connection line, or ""
 }
 
@@ -21,7 +22,7 @@ func (h *answerHead) appendPass(dst []byte, n *noted) []byte {
 	lines := kept{dst: dst}
 	for i := range h.fields {
 		f := &h.fields[i]
-		if f.line == nil || h.dropped(f) || n.headers != nil && n.headers.Removes(f.name) || n.cors != nil && isCORS(f.name) {
+		if f.line == nil || h.dropped(f) || n.headers != nil && n.headers.Removes(f.name) || n.cors != nil && isCORS(f.name) || n.strip != "" && same(f.name, n.strip) {
 			lines.cut()
 			continue
 		}

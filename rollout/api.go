@@ -71,6 +71,8 @@ type Plan struct {
 	// Digest stands for everything in the file about the route's backends that is not here, such as their endpoints: when it changes,
 	// the windows of a running attempt restart. It may be "".
 	Digest string
+	// Conversion stands for what the file says of conversions, "" for nothing: when it changes, open visits are dropped.
+	Conversion string
 	// Rollout is nil on a route without one: then only set-weight changes anything.
 	Rollout *Rollout
 	// Receivers says that somebody is to be told of events: they go to the state's outbox.

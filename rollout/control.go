@@ -60,7 +60,7 @@ func (c *control) add(stable *metrics.Meter, n int64, endsSecond bool) {
 }
 
 // addUsers takes in block n of a sticky route, where users play.
-func (c *control) addUsers(keys *metrics.Keys, u *metrics.Users, n int64, endsSecond bool) {
+func (c *control) addUsers(keys *metrics.Keys, u *metrics.Users, visits *closed, n int64, endsSecond bool) {
 	if c.run == nil || n < c.from {
 		return
 	}
@@ -76,6 +76,7 @@ func (c *control) addUsers(keys *metrics.Keys, u *metrics.Users, n int64, endsSe
 	}
 	u.Control(&c.users)
 	b.Users = &c.users
+	b.Visits, b.VisitsWeight = visits.pair, visits.weight
 	c.run.Add(c.block[:])
 }
 

@@ -50,6 +50,9 @@ type Config struct {
 	Apply func(Routing)
 	// Users is told where the users of a sticky route are counted while an attempt has traffic, and nil after it; it may be nil itself.
 	Users func(*metrics.Keys)
+	// Visits puts an empty table of visits in force, of an attempt (once) or of the time between, and gives it: nil where the plan knows no
+	// conversions. It may be nil itself.
+	Visits func(once bool) *metrics.Visits
 	// Now is the wall clock, which may be set at any time: decisions are dated by it, and nothing is measured with it. nil is time.Now.
 	Now func() time.Time
 	// Log may be nil.
@@ -123,7 +126,7 @@ func New(c Config) (*Controller, error) {
 		requests: make(chan request), stopped: make(chan struct{}),
 		subscribers: map[chan struct{}]struct{}{}, last: metrics.Now(), writer: newWriter(c.Store, c.Plan.Route),
 	}
-	ctl.watch.users, ctl.watch.copies = c.Users, c.Copies
+	ctl.watch.users, ctl.watch.copies, ctl.watch.visits.anew = c.Users, c.Copies, c.Visits
 	ctl.boot()
 	return ctl, nil
 }

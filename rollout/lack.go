@@ -59,7 +59,7 @@ func (m *machine) lacks(r *Rollout) bool {
 // blank is the first check that is not decided.
 func (m *machine) blank() string {
 	for _, v := range m.Checks {
-		if v.Verdict == analysis.Insufficient && !v.DryRun && !v.NoValue() {
+		if v.Verdict == analysis.Insufficient && !v.DryRun && !v.Optional && !v.NoValue() {
 			return v.Name
 		}
 	}
@@ -79,7 +79,7 @@ func (m *machine) missing() string {
 	}
 	var open []string
 	for _, v := range m.Checks {
-		if v.Verdict == analysis.Insufficient && !v.DryRun {
+		if v.Verdict == analysis.Insufficient && !v.DryRun && !v.Optional {
 			open = append(open, v.Undecided())
 		}
 	}

@@ -148,6 +148,7 @@ func (c *Controller) reload(p *Plan, in *Input) error {
 	fresh := s.Config != c.state.Config || s.Stable != c.state.Stable || s.Canary != c.state.Canary
 	c.plan = *p
 	c.take(s, decisions)
+	c.watch.visits.plan(p.Conversion, metrics.Now())
 	if fresh {
 		c.restartWindows(metrics.Now())
 	}

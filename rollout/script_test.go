@@ -220,7 +220,7 @@ func (w *world) boot(args []string) error {
 		s, more = ReadOnly(&w.plan, s, &in)
 		decisions = append(decisions, more...)
 	}
-	w.watch = watch{}
+	w.watch = watch{visits: visitors{anew: w.watch.visits.anew}}
 	w.become(s, decisions)
 	w.restart()
 	return nil

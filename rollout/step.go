@@ -200,7 +200,7 @@ func (m *machine) run(r *Rollout) {
 func waitingFor(r *Rollout, s *State) string {
 	step := r.at(s)
 	baking := s.base() == Baking
-	open := func(v Verdict) bool { return !v.DryRun && v.Verdict != analysis.Pass && v.Verdict != Waived }
+	open := func(v Verdict) bool { return decides(v) && v.Verdict != analysis.Pass && !v.Optional }
 	failing := func(v Verdict) bool { return open(v) && v.Verdict == analysis.Fail }
 	switch {
 	case time.Duration(s.Held) < step.Hold:

@@ -28,6 +28,7 @@ type watch struct {
 	turns   []turn
 	prior   analysis.State // what was learned of stable before the attempt
 	crowd   crowd
+	visits  visitors
 	control control
 	quiet   time.Duration // the age at which stable is learned, as it was at quietAt; 0 is not known yet
 	quietAt metrics.Instant
@@ -81,8 +82,9 @@ func (w *watch) follow(p *Plan, s *State, canary, stable *metrics.Meter, at metr
 
 // restart begins the windows anew, with what is in force now; since is when it was being put in force. The evidence goes on.
 func (w *watch) restart(p *Plan, s *State, canary, stable *metrics.Meter, since, at metrics.Instant) {
+	w.visits.plan(p.Conversion, at)
 	if p.Rollout == nil {
-		w.end()
+		w.end(at)
 		return
 	}
 	w.follow(p, s, canary, stable, at)
@@ -100,7 +102,7 @@ func (w *watch) restart(p *Plan, s *State, canary, stable *metrics.Meter, since,
 	w.from, w.failed = at, [2]uint64{failures(canary), failures(stable)}
 	switch {
 	case !s.active() || s.unbegun():
-		w.end()
+		w.end(at)
 	case w.attempt != s.Attempt:
 		w.begin(s, at)
 		fallthrough
@@ -128,6 +130,7 @@ func (w *watch) begin(s *State, at metrics.Instant) {
 		const second = int64(time.Second / (100 * time.Millisecond))
 		w.offset = (e.State.Last - at.Block() + second) / second * second // a multiple: seconds stay seconds
 	}
+	w.visits.begin(at)
 	w.crowd.end(w.users)
 	if w.rules.Sticky {
 		w.crowd.begin(w.users, at)
@@ -140,14 +143,16 @@ func (w *watch) begin(s *State, at metrics.Instant) {
 }
 
 // end stops reading for an attempt; what comes is learned.
-func (w *watch) end() {
+func (w *watch) end(at metrics.Instant) {
 	w.attempt, w.turns = "", nil
 	w.crowd.end(w.users)
+	w.visits.end(at)
 }
 
 // move notes what is in force from now on.
 func (w *watch) move(r *Rollout, s *State, since, at metrics.Instant) {
 	t := turn{void: min(since, at).Block(), from: at.NextBlock(), weight: uint16(s.share()), step: s.Step, next: r.next(s)}
+	w.visits.move(t.weight, since, at)
 	if len(w.turns) > 0 {
 		last := &w.turns[len(w.turns)-1]
 		if last.weight == t.weight && last.step == t.step && last.next == t.next {
@@ -174,7 +179,7 @@ func (w *watch) look(p *Plan, s *State, at metrics.Instant) *analysis.Report {
 		w.crowd.patience(time.Duration(e.Ripe))
 	}
 	w.crowd.turn(at)
-	w.blocks = w.blocks[:0]
+	w.blocks, w.visits.at = w.blocks[:0], at
 	for e.Ripe > 0 {
 		n, ok := w.reader.Next(at, time.Duration(e.Ripe))
 		if !ok {
@@ -187,7 +192,7 @@ func (w *watch) look(p *Plan, s *State, at metrics.Instant) *analysis.Report {
 	}
 	w.forget()
 	now := analysis.Now{
-		Step: s.Step, Next: p.Rollout.next(s), MinRequests: p.Rollout.at(s).MinRequests, Age: time.Duration(e.Ripe), Lost: w.reader.Lost - w.lost,
+		Step: s.Step, Next: p.Rollout.next(s), MinRequests: p.Rollout.at(s).MinRequests, Age: time.Duration(e.Ripe), Lost: w.reader.Lost - w.lost + w.visits.missed(),
 	}
 	w.lost = w.reader.Lost
 	report := w.judge.Assess(&e.State, w.blocks, now)
@@ -228,10 +233,11 @@ func (w *watch) add(n int64) {
 	b := analysis.Block{Tick: n + w.offset, Weight: t.weight, Step: t.step, Next: t.next}
 	canary, stable := w.canary.Block(n), w.stable.Block(n)
 	b.Count(&canary, &stable)
+	w.visits.count(&b)
 	if w.crowd.keys != nil {
 		b.Users = room(&w.counted, len(w.blocks))
 		w.crowd.count(&b, n)
-		w.control.addUsers(w.crowd.keys, b.Users, n, w.reader.EndsSecond(n))
+		w.control.addUsers(w.crowd.keys, b.Users, &w.visits.played, n, w.reader.EndsSecond(n))
 	}
 	b.Latency = w.ended(n, t)
 	w.blocks = append(w.blocks, b)

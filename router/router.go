@@ -29,6 +29,8 @@ type Route struct {
 	Meters []*metrics.Meter
 	// Users is where the users of a sticky route are counted while a rollout is judged; nil, or nothing in it, is nowhere.
 	Users *atomic.Pointer[metrics.Keys]
+	// Conversion is what begins and converts visits of users; nil is nothing.
+	Conversion *Conversion
 	// Selector in force.
 	Selector *selector.Selector
 	// Fallback takes requests whose backend is unavailable: a role or an index; NoFallback answers 503.

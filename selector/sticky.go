@@ -1,6 +1,8 @@
 package selector
 
 import (
+	"net/netip"
+
 	"github.com/cespare/xxhash/v2"
 
 	"sluice/identity"
@@ -99,6 +101,32 @@ func textValue(by *StickyBy, v request.View, u identity.User) []byte {
 	default:
 		return nil
 	}
+}
+
+// UserKey is the Key of a user who is named from outside, by the value of the sticky key: a cookie's, with or without the time and the signature,
+// an address, or a text.
+func (s *Selector) UserKey(name string) uint64 {
+	for i := range s.fixed.sticky {
+		by := &s.fixed.sticky[i]
+		switch by.Kind {
+		case ByClientIP:
+			if a, err := netip.ParseAddr(name); err == nil {
+				b := a.As16()
+				return hashKey(b[:])
+			}
+		case ByCookie:
+			value := []byte(name)
+			if by.Sign != nil {
+				if signed, ok := by.Sign.Open(value); ok {
+					value = signed
+				}
+			}
+			if id, _ := parseCookie(value); len(id) < len(name) {
+				return hashKey(id)
+			}
+		}
+	}
+	return hashKey([]byte(name))
 }
 
 func stickyKey(b []byte) key {

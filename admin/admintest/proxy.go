@@ -24,6 +24,7 @@ type Proxy struct {
 	// Explained and NextReload are the answers to come, ExplainErr and ReloadErr go before them.
 	Explained             admin.Explanation
 	ExplainErr, ReloadErr error
+	ConvertErr            error // of a report of a conversion
 	NextReload            admin.Reloaded
 	Counted               admin.Reloads
 	TLS                   admin.Certificates
@@ -163,6 +164,14 @@ func (p *Proxy) Asked() []admin.ExplainRequest {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.asked
+}
+
+// Converted implements admin.Proxy.
+func (p *Proxy) Converted(e admin.ConversionEvent) (admin.Conversion, error) {
+	if !slices.ContainsFunc(p.List, func(r admin.Route) bool { return r.Name == e.Route }) {
+		return admin.Conversion{}, admin.NoRoute(e.Route, nil)
+	}
+	return admin.Conversion{Route: e.Route, Counted: true, Result: "converted", Backend: "canary"}, p.ConvertErr
 }
 
 // Document implements admin.Proxy.
