@@ -3,10 +3,12 @@ GO ?= go
 BIN := .bin
 SCENARIO ?= good
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-SOURCES := $(shell find . -name '*.go' -not -path './tools/*') go.mod go.sum
+SOURCES := $(shell find . -name '*.go' -not -path './tools/*') go.mod go.sum cmd/sluice/default.pgo
+# Tests need no profile, with which everything would be compiled once more: docs/decisions/0070.
+PLAIN := -pgo=off
 
 FUZZTIME ?= 20s
-.PHONY: build demo test race fuzz chaos bench lint fmt needs
+.PHONY: build demo test race fuzz chaos bench profile lint fmt needs
 build: sluice
 
 sluice: $(SOURCES)
@@ -19,12 +21,12 @@ demo: sluice
 
 # -count=1: the tests with a real binary build it themselves, which the cache of test results does not see.
 test: needs
-	$(GO) vet ./...
-	$(GO) test -count=1 ./...
+	$(GO) vet $(PLAIN) ./...
+	$(GO) test $(PLAIN) -count=1 ./...
 
 # Other people's tools say nothing about races that our own clients do not, and have little patience with a slowed-down proxy.
 race: needs
-	$(GO) test -count=1 -race $$($(GO) list ./... | grep -v -e /conformance/interop -e /bench/)
+	$(GO) test $(PLAIN) -count=1 -race $$($(GO) list ./... | grep -v -e /conformance/interop -e /bench/)
 
 # What the tests run against and nobody here wrote: a backend, clients, an attacker. Installed where we may, named where we may not.
 needs:
@@ -56,11 +58,19 @@ ROUNDS ?= 5
 bench: sluice
 	./sluice bench peers --rounds $(ROUNDS) $(SUITES)
 
+# What the compiler is told of the hot path, anew: after changes of it that bench shows. Time that is the kernel's is left out, or it would
+# hide what is ours. Four minutes, on a machine with little else to do.
+profile:
+	@rm -rf $(BIN)/profile && mkdir -p $(BIN)/profile
+	CGO_ENABLED=0 $(GO) build -trimpath -pgo=off -tags profile -o $(BIN)/profile/sluice ./cmd/sluice
+	PROFILE_INTO=$(CURDIR)/$(BIN)/profile $(BIN)/profile/sluice bench peers --peers sluice --rounds 1 --duration 62s closed big many
+	$(GO) tool pprof -proto -ignore Syscall6 -output cmd/sluice/default.pgo $(BIN)/profile/*.pprof
+
 lint:
 	@mkdir -p $(BIN)
 	cd tools && $(GO) build -o ../$(BIN)/ mvdan.cc/gofumpt honnef.co/go/tools/cmd/staticcheck
 	@out=$$($(BIN)/gofumpt -l .); test -z "$$out" || { echo "gofumpt: run '$(BIN)/gofumpt -w' on: $$out"; exit 1; }
-	$(GO) vet ./...
+	$(GO) vet $(PLAIN) ./...
 	$(BIN)/staticcheck ./...
 
 fmt:

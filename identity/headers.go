@@ -29,10 +29,12 @@ func newHeaderNames(lists ...[]Source) headerNames {
 // servers turn '-', '_' and '.' of a name into the same character (CGI, RFC 3875, section 4.1.18). Such a line never
 // reaches a backend, unless IsExact and sent by a trusted peer.
 func (r *Reader) IsHeader(name []byte) bool {
-	if r.headers.lengths&(1<<min(len(name), 63)) == 0 {
-		return false
-	}
-	for _, s := range r.headers.folded {
+	return r.headers.lengths&(1<<min(len(name), 63)) != 0 && r.headers.has(name)
+}
+
+// has is a call of its own, so that the length, which nearly always decides, is none.
+func (h *headerNames) has(name []byte) bool {
+	for _, s := range h.folded {
 		if equalFolded(name, s, foldByte) {
 			return true
 		}

@@ -22,6 +22,11 @@ type answerHead struct {
 // interim says that another head follows (RFC 9110 section 15.2).
 func (h *answerHead) interim() bool { return h.status < 200 }
 
+// whole says that the rest of the answer is in p, as far as the head tells.
+func (h *answerHead) whole(p []byte) bool {
+	return h.framing == noBody || h.framing == fixed && h.length <= int64(len(p))
+}
+
 // scan reads an answer's head at the front of p. It returns its length with the empty line, or 0 when p does not hold it whole yet.
 // toHEAD says that the request was a HEAD: such an answer has no body, whatever its fields tell (RFC 9112 section 6.3).
 func (h *answerHead) scan(p []byte, limit headLimits, toHEAD bool) (int, error) {

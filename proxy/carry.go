@@ -113,10 +113,12 @@ func (x *exchange) attempt(e *backend.Endpoint, fresh bool) *failure {
 		}
 		if x.answer.status == 101 {
 			if x.head.upgrade && x.answer.switchesTo(x.head.protocol) {
+				x.up.looked()
 				return nil
 			}
 			return failMalformed // nobody asked, or for something else
 		}
+		x.up.looked()
 		if x.passInterim() != nil {
 			return failGone
 		}

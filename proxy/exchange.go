@@ -219,13 +219,9 @@ func (x *exchange) begin() {
 
 // nameRequest keeps the request's id, or makes one.
 func (x *exchange) nameRequest() {
-	for i := range x.head.fields {
-		if f := &x.head.fields[i]; f.kind == requestIDField && len(f.value) > 0 {
-			x.id = append(x.id, f.value...)
-			return
-		}
+	if x.id = append(x.id, x.head.id...); len(x.id) == 0 {
+		x.inventID()
 	}
-	x.inventID()
 }
 
 // inventID makes an id for a request that brings none.

@@ -29,6 +29,7 @@ type requestHead struct {
 	protocol       []byte // which: the value of Upgrade
 	lists          bool   // Connection names other fields
 	json           bool   // the client asks for JSON
+	id             []byte // the value of X-Request-Id; empty is none
 }
 
 // headLimits bound what a client may make us read and keep.
@@ -138,6 +139,10 @@ func (h *requestHead) settle() error {
 				return refuse(417, "no expectation but 100-continue is known")
 			}
 			h.expect = true
+		case requestIDField:
+			if len(h.id) == 0 {
+				h.id = f.value
+			}
 		case acceptField:
 			h.json = h.json || asksForJSON(f.value)
 		case upgradeField:

@@ -38,7 +38,7 @@ func (u *upstream) waitsOn() bool {
 	return true
 }
 
-// looked ends the looking: the answer has begun, and a look that comes just now cuts nothing.
+// looked ends the looking: the answer has begun, and a look that comes just now cuts nothing. An answer that is whole needs none of it.
 func (u *upstream) looked() {
 	if !u.x.request.pumping {
 		u.expireAt(u.due)

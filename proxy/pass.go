@@ -20,7 +20,12 @@ func (x *exchange) pass(e *backend.Endpoint) bool {
 	if asChunks && x.head.http10 {
 		asChunks, keep = false, false // it ends with the connection
 	}
-	x.request.answering.Store(true)
+	if x.request.pumping {
+		x.request.answering.Store(true)
+	}
+	if !x.answer.whole(x.up.in.unread()) {
+		x.up.looked()
+	}
 	if x.call {
 		x.noteCall()
 	}
@@ -91,12 +96,14 @@ var errClient = errors.New("the client is gone")
 // it, and otherwise about the backend.
 func (x *exchange) relay(asChunks bool) error {
 	in := &x.up.in
-	for {
+	for first := true; ; first = false {
 		content, used, err := x.reply.decode(in.unread())
 		if err != nil {
 			return err
 		}
-		x.up.conn.Expire(0) // the client is waited for
+		if !first || !x.reply.done || x.request.pumping { // else nothing more is wanted of the connection, and Put sets it
+			x.up.conn.Expire(0) // the client is waited for
+		}
 		if err := x.write(x.piece(content, asChunks), x.tail(content, asChunks)); err != nil {
 			return errClient
 		}
@@ -123,7 +130,7 @@ func (x *exchange) relay(asChunks bool) error {
 // more waits for the next bytes of the answer, and gives the client time for them too.
 func (x *exchange) more() error {
 	now, patience := metrics.Now(), x.up.timeouts.Idle
-	if x.call && !x.request.complete.Load() {
+	if x.call && !x.request.whole() {
 		patience = 0 // a caller who has more to say may have nothing to hear
 	}
 	if !x.up.expire(now, patience) {

@@ -12,11 +12,14 @@ import (
 type requestBody struct {
 	body body
 	sent int64 // content so far
-	// pumping says that the pump was started; ended has one token when it has ended, enough has one when it should.
+	// pumping says that the pump was started, and pumped that it has been for this request; ended has one token when it has ended, enough
+	// has one when it should.
 	pumping       bool
+	pumped        bool
 	ended, enough chan struct{}
 	looks         *time.Timer // of the pump, reused
-	// complete says that the client has brought everything: its next bytes are another request.
+	// complete says that the pump has carried everything. Where there was none, body.done says so: the atomics below are the pump's
+	// alone, and a request without one writes none (five such writes were 0.2 % of its time).
 	complete atomic.Bool
 	// stopping says that nobody waits for the rest, answering that an answer has begun: the backend's expiry is then the answer's.
 	stopping, answering atomic.Bool
@@ -57,18 +60,24 @@ func (r *requestBody) bind() {
 func (r *requestBody) reset() {
 	r.pumping, r.fault, r.sent, r.x = false, nil, 0, nil
 	r.unsent, r.broken = false, false
-	r.complete.Store(false)
-	r.stopping.Store(false)
-	r.answering.Store(false)
+	if r.pumped {
+		r.pumped = false
+		r.complete.Store(false)
+		r.stopping.Store(false)
+		r.answering.Store(false)
+	}
 	r.body.start(noBody, 0)
 }
+
+// whole says that the client has brought everything: its next bytes are another request.
+func (r *requestBody) whole() bool { return !r.pumping && r.body.done || r.complete.Load() }
 
 // over says whether nothing of the body is still to come. Before prepare has looked, only a request without a body is over.
 func (r *requestBody) over(h *requestHead) bool {
 	if r.x == nil {
 		return h.framing == noBody || h.framing == fixed && h.length == 0
 	}
-	return !r.pumping && r.body.done || r.complete.Load()
+	return r.whole()
 }
 
 // prepare appends what has arrived of the body to dst, framed for the backend.
@@ -137,10 +146,9 @@ func (r *requestBody) blame(why *refusal, kind metrics.ClientError) error {
 // begin starts the pump when something is still to come.
 func (r *requestBody) begin() {
 	if r.body.done {
-		r.complete.Store(true)
 		return
 	}
-	r.pumping = true
+	r.pumping, r.pumped = true, true
 	r.deadline = r.x.up.deadline
 	r.x.up.conn.Expire(0) // until the request is whole, the client is waited for
 	go r.run()
@@ -245,7 +253,7 @@ func (r *requestBody) finish() bool {
 		r.join()
 	}
 	r.stop()
-	return r.complete.Load() && !r.unsent
+	return r.whole() && !r.unsent
 }
 
 // stop ends the pump, if it runs, whatever it waits for. After it the client's bytes are the caller's again.

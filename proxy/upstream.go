@@ -214,7 +214,6 @@ func (u *upstream) scan(h *answerHead, toHEAD bool) *failure {
 		if n > 0 {
 			u.in.use(n)
 			u.spoke = true
-			u.looked()
 			return nil
 		}
 		if err := u.in.fill(); err != nil && !u.waitsOn() {

@@ -10,7 +10,12 @@ func (x *exchange) user() identity.User {
 	if !x.route.Selector.AsksUser() {
 		return identity.User{}
 	}
-	u := x.table.Identity.Read(&x.view)
+	var u identity.User
+	if x.route.Selector.AsksKey() {
+		u = x.table.Identity.Read(&x.view)
+	} else {
+		u = x.table.Identity.ReadTrusted(&x.view)
+	}
 	if u.TokenRefused {
 		x.client.server.Process.ClientError(metrics.ClientToken)
 	}

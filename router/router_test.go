@@ -54,7 +54,7 @@ func TestTheIndexChangesNoResult(t *testing.T) {
 	}
 	for range 1000 {
 		var routes []*Route
-		for i := range r.IntN(8) {
+		for i := range r.IntN(4 * fewRoutes) {
 			var match []request.Condition
 			for range r.IntN(3) {
 				c := request.Condition{Host: hosts[r.IntN(len(hosts))]}
@@ -142,5 +142,27 @@ func BenchmarkMatchTenThousandRoutes(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// What a look-up costs where the last of a few routes takes the request: up to fewRoutes it has to be no dearer than the index.
+func BenchmarkMatchAFewRoutes(b *testing.B) {
+	for _, n := range []int{1, 2, fewRoutes} {
+		path := request.PathPrefix("/")
+		var routes []*Route
+		for i := range n {
+			routes = append(routes, route(fmt.Sprint("r", i), request.Condition{Host: fmt.Sprintf("h%d.example.com", i), Path: &path}))
+		}
+		ask := &requesttest.View{Hostname: fmt.Sprintf("h%d.example.com", n-1), Target: "/a"}
+		for _, x := range []*index{nil, newIndex(routes)} {
+			table := &Table{Routes: routes, index: x}
+			b.Run(fmt.Sprintf("routes=%d/index=%v", n, x != nil), func(b *testing.B) {
+				for b.Loop() {
+					if r := table.Match(ask); r != routes[n-1] {
+						b.Fatal(r)
+					}
+				}
+			})
+		}
 	}
 }

@@ -88,7 +88,7 @@ func (r *Rule) asks() bool {
 }
 
 // takes says whether the rule's conditions hold, its percentage aside.
-func (r *rule) takes(v request.View, u identity.User) bool {
+func (r *rule) takes(v request.View, u *identity.User) bool {
 	some := false
 	if len(r.EmailDomains) > 0 || len(r.CIDRs) > 0 {
 		if !inDomain(r.EmailDomains, u.Email) && (len(r.CIDRs) == 0 || !request.Contains(r.CIDRs, v.Client())) {
@@ -116,7 +116,7 @@ func (r *rule) takes(v request.View, u identity.User) bool {
 
 // percentDraw is the rule's own draw of the user, independent of the rollout's. A user without a sticky key is known
 // by the identity's, and else drawn afresh.
-func (r *rule) percentDraw(k key, u identity.User) uint64 {
+func (r *rule) percentDraw(k key, u *identity.User) uint64 {
 	if !k.sticky && len(u.Key) > 0 {
 		return mix(hashKey(u.Key) ^ r.salt)
 	}

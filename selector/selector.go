@@ -82,6 +82,7 @@ type fixed struct {
 	sticky      []StickyBy
 	mint        bool // one of sticky is a cookie
 	asks        bool // who the user is
+	asksKey     bool // by a key that anyone can write
 	furtherSalt uint64
 }
 
@@ -93,8 +94,10 @@ func New(c Config, s Split) *Selector {
 		mint:        slices.ContainsFunc(c.Sticky, func(s StickyBy) bool { return s.Kind == ByCookie }),
 	}
 	f.asks = slices.ContainsFunc(c.Sticky, func(s StickyBy) bool { return s.Kind == ByIdentity })
+	f.asksKey = f.asks
 	for i, r := range c.Rules {
 		f.asks = f.asks || r.asks()
+		f.asksKey = f.asksKey || r.Percent < fullWeight
 		f.rules = append(f.rules, newRule(c.Route, i, r))
 	}
 	return (&Selector{fixed: f}).WithSplit(s)
@@ -131,15 +134,18 @@ func (s *Selector) Sticky() []StickyBy { return s.fixed.sticky }
 // AsksUser says whether a choice depends on who the user is; else the zero User does.
 func (s *Selector) AsksUser() bool { return s.fixed.asks }
 
+// AsksKey says whether it depends on the user's key too, and not only on what trusted sources say.
+func (s *Selector) AsksKey() bool { return s.fixed.asksKey }
+
 // Pick chooses the backend for a request of user u. The same key, split and configuration give the same backend in
 // every process. It allocates nothing.
 func (s *Selector) Pick(v request.View, u identity.User, d Draw) Choice {
-	k := s.fixed.key(v, u, d)
+	k := s.fixed.key(v, &u, d)
 	choice := Choice{Cookie: k.cookie, CookieMinted: k.minted, Key: k.hash}
 	for i := range s.fixed.rules {
 		r := &s.fixed.rules[i]
 		backend, ok := s.target(r)
-		if !ok || !r.takes(v, u) || !below(r.percentDraw(k, u), fullWeight, r.Percent) {
+		if !ok || !r.takes(v, &u) || !below(r.percentDraw(k, &u), fullWeight, r.Percent) {
 			continue
 		}
 		choice.Backend, choice.Reason, choice.Cohort = backend, r.Reason, metrics.Pinned

@@ -106,6 +106,27 @@ func TestIdentityHeadersAndTheirAliasesAreKnown(t *testing.T) {
 	}
 }
 
+func TestTheKeyIsAskedForWhereItDecides(t *testing.T) {
+	t.Parallel()
+	whole := selector.Rule{Segments: []string{"beta"}, Percent: 10000}
+	part := whole
+	part.Percent = 500
+	for name, c := range map[string]struct {
+		selector.Config
+		user, key bool
+	}{
+		"nothing":         {selector.Config{}, false, false},
+		"a rule":          {selector.Config{Rules: []selector.Rule{whole}}, true, false},
+		"a rule for some": {selector.Config{Rules: []selector.Rule{part}}, true, true},
+		"sticky by user":  {selector.Config{Sticky: []selector.StickyBy{{Kind: selector.ByIdentity}}}, true, true},
+		"sticky by more":  {selector.Config{Sticky: []selector.StickyBy{{Kind: selector.ByCookie, Name: "c"}}, Rules: []selector.Rule{whole}}, true, false},
+	} {
+		if s := selector.New(c.Config, pair(500)); s.AsksUser() != c.user || s.AsksKey() != c.key {
+			t.Errorf("%s: AsksUser = %v, AsksKey = %v; want %v, %v", name, s.AsksUser(), s.AsksKey(), c.user, c.key)
+		}
+	}
+}
+
 func TestPickingAllocatesNothing(t *testing.T) {
 	s := selector.New(selector.Config{Route: "shop", Sticky: []selector.StickyBy{{Kind: selector.ByCookie, Name: "sluice-id"}}}, pair(500))
 	v := &requesttest.View{Cookies: map[string]string{"sluice-id": "abc.1"}}

@@ -54,7 +54,7 @@ type key struct {
 
 // key finds the sticky key. It does so also for requests that a rule decides: the cookie is minted before the choice,
 // and so tells nothing of it.
-func (f *fixed) key(v request.View, u identity.User, d Draw) key {
+func (f *fixed) key(v request.View, u *identity.User, d Draw) key {
 	for i := range f.sticky {
 		by := &f.sticky[i]
 		switch by.Kind {
@@ -90,7 +90,7 @@ func (f *fixed) key(v request.View, u identity.User, d Draw) key {
 	return key{hash: d.Hi, second: d.Lo}
 }
 
-func textValue(by *StickyBy, v request.View, u identity.User) []byte {
+func textValue(by *StickyBy, v request.View, u *identity.User) []byte {
 	switch by.Kind {
 	case ByIdentity:
 		return u.Key
