@@ -141,7 +141,7 @@ func New(t Table) *Table {
 func (t *Table) Match(v request.View) *Route {
 	if t.index == nil {
 		for _, r := range t.Routes {
-			if r.takes(v) {
+			if r.Takes(v) {
 				return r
 			}
 		}

@@ -11,7 +11,7 @@ func (s *Selector) Certain(v request.View, u identity.User) (Choice, bool) {
 	for i := range s.fixed.rules {
 		r := &s.fixed.rules[i]
 		backend, ok := s.target(r)
-		if !ok || !r.takes(v, u) || r.Percent == 0 {
+		if !ok || !r.takes(v, &u) || r.Percent == 0 {
 			continue
 		}
 		if r.Percent < fullWeight {
