@@ -17,8 +17,8 @@ func Boot(p *Plan, s State, in *Input, lost bool) (State, []Decision, error) {
 		m.lift(ReasonStateReadOnly) // it is found out anew
 	}
 	if e := m.Evidence; e != nil {
-		if !m.Clean { // what is missing may have spoken against the bets
-			e.State.Fold(analysis.FoldedByCrash)
+		if !m.Clean && !m.unbegun() { // what is missing may have spoken against the bets
+			e.State.Forfeit(p.rules(), saveEvery.Seconds(), analysis.FoldedByCrash)
 		}
 		e.State.FoldUsers()
 	}

@@ -133,7 +133,7 @@ func (w *watch) look(p *Plan, s *State, at metrics.Instant) *analysis.Report {
 	}
 	e := s.Evidence
 	if len(e.State.Tests) == 0 {
-		e.State = w.prior.Clone()
+		e.State = e.State.After(&w.prior, &w.rules)
 	}
 	if e.Ripe == 0 {
 		e.Ripe = Duration(w.ripe(p.Rollout.Timeout, at))
