@@ -1,6 +1,9 @@
 package analysis
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // evidenceFormat of State.
 const evidenceFormat = 1
@@ -138,12 +141,15 @@ func (s *State) Fold(why string) {
 	}
 }
 
-// Forfeit is Fold after a stop that may have lost the last moments before it, of so many seconds: what could have been staked in them counts as
+// SavedEvery is how long ago a state was saved that a crash goes back to, at most.
+const SavedEvery = 10 * time.Second
+
+// Forfeit is Fold after a stop that may have lost the last moments before it, up to SavedEvery: what could have been staked in them counts as
 // lost too. Otherwise each crash would give a stake back that had perhaps been lost already.
-func (s *State) Forfeit(r *Rules, seconds float64, why string) {
+func (s *State) Forfeit(r *Rules, why string) {
 	at := r.clock()
 	for i := range s.Tests {
-		s.Tests[i].forfeit(at.perNew+at.perSec*seconds, r.components())
+		s.Tests[i].forfeit(at.perNew+at.perSec*SavedEvery.Seconds(), r.components())
 	}
 	s.Fold(why)
 }
@@ -169,7 +175,7 @@ func (t *Test) forfeit(later float64, components int) {
 func (s *State) After(learned *State, r *Rules) State {
 	next := learned.Clone()
 	if s.Folded != "" {
-		next.Forfeit(r, 0, s.Folded)
+		next.Forfeit(r, s.Folded)
 	}
 	return next
 }

@@ -18,7 +18,7 @@ func Boot(p *Plan, s State, in *Input, lost bool) (State, []Decision, error) {
 	}
 	if e := m.Evidence; e != nil {
 		if !m.Clean && !m.unbegun() { // what is missing may have spoken against the bets
-			e.State.Forfeit(p.rules(), saveEvery.Seconds(), analysis.FoldedByCrash)
+			e.State.Forfeit(p.rules(), analysis.FoldedByCrash)
 		}
 		e.State.FoldUsers()
 	}

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"sluice/analysis"
 	"sluice/metrics"
 	"sluice/store"
 )
@@ -19,7 +20,7 @@ const (
 	defaultInterval = 100 * time.Millisecond
 	idleInterval    = time.Second
 	// saveEvery bounds what a crash loses of the time held.
-	saveEvery = 10 * time.Second
+	saveEvery = analysis.SavedEvery
 	// bootPatience is how long a start waits for the store.
 	bootPatience = 10 * time.Second
 	// stopPatience is how long an end does.
