@@ -107,7 +107,7 @@ func (p *replay) damaged(h hole) {
 	}
 	where := "before the first block"
 	if p.state.Begun {
-		where = fmt.Sprintf("after the block of tick %d", p.state.Last)
+		where = "after the block " + when(&p.state)
 	}
 	p.flaw(FlawDamage, record{at: h.from, number: h.record},
 		"record %d (bytes %d to %d, %s) is damaged", h.record, h.from, h.to, where)
@@ -116,6 +116,12 @@ func (p *replay) damaged(h hole) {
 
 func (p *replay) flaw(kind string, r record, format string, args ...any) {
 	p.out.Flaws = append(p.out.Flaws, Flaw{Kind: kind, Record: r.number, Offset: r.at, What: fmt.Sprintf(format, args...)})
+}
+
+// when is the time of the newest block.
+func when(s *State) string {
+	ticks := s.Last - s.First
+	return fmt.Sprintf("at %d.%d s", ticks/ticksASecond, ticks%ticksASecond)
 }
 
 // take is one record.
@@ -134,7 +140,7 @@ func (p *replay) take(r record) {
 	case recordLost:
 		n, used := binary.Varint(r.text)
 		if used > 0 && p.judge != nil {
-			p.out.Notes = append(p.out.Notes, fmt.Sprintf("the judge fell behind by %d blocks after tick %d: the bets were given up", n, p.state.Last))
+			p.out.Notes = append(p.out.Notes, fmt.Sprintf("the judge fell behind by %d blocks, %s: the bets were given up", n, when(&p.state)))
 			p.assess(nil, Now{Lost: n})
 		}
 	case recordDecision:

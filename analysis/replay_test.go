@@ -221,7 +221,7 @@ func TestALogWithADamagedByteSaysWhichRecordAndKnowsNothingAfterIt(t *testing.T)
 				t.Fatal(err)
 			}
 			if len(got.Flaws) == 0 || got.Flaws[0].Kind != FlawDamage || got.Flaws[0].Record != 23 || got.Flaws[0].Offset != at ||
-				!strings.Contains(got.Flaws[0].What, "after the block of tick 19") {
+				!strings.Contains(got.Flaws[0].What, "after the block at 1.9 s") {
 				t.Fatalf("byte %d: flaws = %+v, want damage of record 23 at %d", at+off, got.Flaws, at)
 			}
 			if !got.Found || got.Known {
@@ -261,8 +261,8 @@ func TestAGapIsToldAndTheLogGoesOnFromTheEvidenceAfterIt(t *testing.T) {
 	a.look(10, true)
 	m := a.decide()
 	got := a.replay(m)
-	if d := a.same(m, got); d != "" || len(got.Flaws) != 1 || got.Flaws[0].Kind != FlawGap || !strings.HasPrefix(got.Flaws[0].What, "5 blocks after tick 19") {
-		t.Errorf("after a gap: %s, flaws %+v; want equal from there on, and one gap of 5 blocks after tick 19", d, got.Flaws)
+	if d := a.same(m, got); d != "" || len(got.Flaws) != 1 || got.Flaws[0].Kind != FlawGap || !strings.HasPrefix(got.Flaws[0].What, "5 blocks after the one at 1.9 s") {
+		t.Errorf("after a gap: %s, flaws %+v; want equal from there on, and one gap of 5 blocks after 1.9 s", d, got.Flaws)
 	}
 }
 

@@ -24,12 +24,12 @@ func (p *replay) begin(r record) {
 	case !b.State.Begun && (first || !p.state.Begun):
 		p.fresh(r, &b, 0)
 	case first:
-		p.flaw(FlawRemoved, r, "the log begins at tick %d of the attempt: what was found before is taken as it was written", b.State.Last)
+		p.flaw(FlawRemoved, r, "the log begins %s of the attempt: what was found before is taken as it was written", when(&b.State))
 	case p.judge == nil: // after damage: it was told
 	case !b.State.Begun:
 		p.fresh(r, &b, 1)
 	case b.Why == LogGap && b.Dropped > 0:
-		p.flaw(FlawGap, r, "%d blocks after tick %d were judged and not written: the disk was slow or full", b.Dropped, p.state.Last)
+		p.flaw(FlawGap, r, "%d blocks after the one %s were judged and not written: the disk was slow or full", b.Dropped, when(&p.state))
 	default:
 		p.follow(r, &b)
 	}
@@ -71,20 +71,24 @@ const maxCrashes = 8
 
 // follow says whether the state is the one before, or what a restart makes of an earlier one.
 func (p *replay) follow(r record, b *LogBegin) {
-	want := written(&b.State)
-	if bytes.Equal(want, written(&p.state)) {
+	want, kept := written(&b.State), p.kept[b.State.Last]
+	if b.Why != LogStarted {
+		if !bytes.Equal(want, written(&p.state)) {
+			p.flaw(FlawBreak, r, "the log goes on with evidence that does not follow from that %s", when(&p.state))
+		}
 		return
 	}
-	if len(p.kept[b.State.Last]) == 0 {
-		p.flaw(FlawGap, r, "the blocks up to tick %d, from which a process went on, are not in the log: it ends at tick %d", b.State.Last, p.state.Last)
-		return
-	}
-	for _, text := range p.kept[b.State.Last] {
+	for _, text := range kept {
 		if p.restarted(text, want, &b.Rules) {
 			return
 		}
 	}
-	p.flaw(FlawBreak, r, "a process began with evidence that does not follow from that of tick %d", b.State.Last)
+	if len(kept) == 0 {
+		p.flaw(FlawGap, r, "the blocks up to the one %s, from which a process went on, are not in the log: it ends with the one %s",
+			when(&b.State), when(&p.state))
+		return
+	}
+	p.flaw(FlawBreak, r, "a process began with evidence that does not follow from that %s", when(&b.State))
 }
 
 // restarted says whether a restart makes the one of the other: in good order, or after crashes.
@@ -105,7 +109,7 @@ func (p *replay) restarted(text, want []byte, rules *Rules) bool {
 		if crashes > 0 {
 			how = "after an unclean end: the bets were given up, and what was judged after the last save does not count"
 		}
-		p.out.Notes = append(p.out.Notes, fmt.Sprintf("a process took the attempt up at tick %d %s", s.Last, how))
+		p.out.Notes = append(p.out.Notes, fmt.Sprintf("a process took the attempt up %s, %s", when(&s), how))
 		return true
 	}
 	return false

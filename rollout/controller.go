@@ -37,6 +37,8 @@ type Config struct {
 	Store store.Store
 	// Journal gets every decision; nil keeps them in memory.
 	Journal *Journal
+	// Blocks keeps what the judge was given; nil keeps nothing.
+	Blocks *Blocks
 	// Meters of a backend by name; nil where it has none.
 	Meters func(backend string) *metrics.Meter
 	// Available says whether a backend has a healthy endpoint, InFlight how many requests it has.
@@ -122,6 +124,7 @@ func New(c Config) (*Controller, error) {
 		subscribers: map[chan struct{}]struct{}{}, last: metrics.Now(), writer: newWriter(c.Store, c.Plan.Route),
 	}
 	ctl.watch.users = c.Users
+	ctl.watch.trace = blockTrace{to: c.Blocks.of(c.Plan.Route), route: c.Plan.Route}
 	ctl.boot()
 	return ctl, nil
 }
@@ -295,6 +298,11 @@ func (c *Controller) Routing() Routing { return c.view.Load().routing }
 // Decisions of the route, the newest first.
 func (c *Controller) Decisions(limit int) []Decision {
 	return c.config.Journal.Last(c.config.Plan.Route, limit)
+}
+
+// Blocks are the block log of an attempt; nil where there is none.
+func (c *Controller) Blocks(attempt string) ([]byte, error) {
+	return c.config.Blocks.Read(c.config.Plan.Route, attempt)
 }
 
 // Subscribe gives a nudge after every change of the state, until ctx ends. Changes that follow each other fast may be one nudge.

@@ -24,6 +24,7 @@ type watch struct {
 	prior   analysis.State // what was learned of stable before the attempt
 	crowd   crowd
 	control control
+	trace   blockTrace
 	quiet   time.Duration // the age at which stable is learned, as it was at quietAt; 0 is not known yet
 	quietAt metrics.Instant
 
@@ -154,7 +155,7 @@ func (w *watch) look(p *Plan, s *State, at metrics.Instant) *analysis.Report {
 	w.forget()
 	now := analysis.Now{Step: s.Step, Next: p.Rollout.next(s), MinRequests: p.Rollout.at(s).MinRequests, Lost: w.reader.Lost - w.lost}
 	w.lost = w.reader.Lost
-	return w.judge.Assess(&e.State, w.blocks, now)
+	return w.trace.assess(w, s.Attempt, &e.State, now)
 }
 
 // add makes the judge's block of a block of arrivals.

@@ -1,0 +1,323 @@
+package rollout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"sluice/analysis"
+)
+
+const (
+	// blocksQueue bytes of a route wait for a disk that is slow or full: half an hour of blocks. What comes then is dropped.
+	blocksQueue = 1 << 20
+	// blocksRetry is how long the disk is left alone after it failed.
+	blocksRetry = time.Second
+)
+
+// Blocks are the block logs of a state folder: what the judge was given in each attempt, so that its evidence can be recomputed
+// (analysis.ReplayLog). Loops add to queues in memory and never wait for the disk; Run writes.
+type Blocks struct {
+	dir   string
+	log   *zap.Logger
+	wake  chan struct{}
+	queue int   // bytes, of each route
+	part  int64 // bytes, of each file
+
+	mu     sync.Mutex
+	routes map[string]*blockQueue
+
+	disk  sync.Mutex // held while files are written or read
+	files map[string]*blockFile
+}
+
+// blockQueue is what one route's log is still to get. The loop adds to it, the writer takes it away whole.
+type blockQueue struct {
+	all *Blocks
+
+	mu      sync.Mutex
+	chunks  []chunk // of one attempt each, the oldest first
+	spare   []chunk // to be used again
+	size    int
+	dropped uint64 // blocks, since the last that is in the queue
+	anew    bool   // the file wants to begin with the evidence: it is full, or was lost
+}
+
+// chunk is a piece of an attempt's log; part begins another file with it.
+type chunk struct {
+	attempt string
+	part    bool
+	log     []byte
+}
+
+// OpenBlocks keeps the logs in the folder; nil in "". log may be nil.
+func OpenBlocks(dir string, log *zap.Logger) *Blocks {
+	if dir == "" {
+		return nil
+	}
+	if log == nil {
+		log = zap.NewNop()
+	}
+	return &Blocks{
+		dir: dir, log: log, wake: make(chan struct{}, 1), queue: blocksQueue, part: blocksPart,
+		routes: map[string]*blockQueue{}, files: map[string]*blockFile{},
+	}
+}
+
+// of is a route's queue; nil where nothing is kept.
+func (b *Blocks) of(route string) *blockQueue {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	q := b.routes[route]
+	if q == nil {
+		q = &blockQueue{all: b}
+		b.routes[route] = q
+	}
+	return q
+}
+
+// tail is where records of an attempt are added; part begins a file with them. q.mu is held.
+func (q *blockQueue) tail(attempt string, part bool) *chunk {
+	if n := len(q.chunks); n > 0 && !part && q.chunks[n-1].attempt == attempt {
+		return &q.chunks[n-1]
+	}
+	if n := len(q.chunks); n < cap(q.chunks) {
+		q.chunks = q.chunks[:n+1]
+	} else {
+		q.chunks = append(q.chunks, chunk{})
+	}
+	c := &q.chunks[len(q.chunks)-1]
+	c.attempt, c.part, c.log = attempt, part, c.log[:0]
+	return c
+}
+
+// take empties the queue. q.spare is the writer's until give.
+func (q *blockQueue) take() []chunk {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.chunks) == 0 {
+		return nil
+	}
+	taken := q.chunks
+	q.chunks, q.spare, q.size = q.spare[:0], nil, 0
+	return taken
+}
+
+// give returns what was taken, to be used again.
+func (q *blockQueue) give(taken []chunk) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.spare = taken[:0]
+}
+
+// begin asks for the evidence, to begin another file with.
+func (q *blockQueue) begin() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.anew = true
+}
+
+func (q *blockQueue) added() {
+	select {
+	case q.all.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run writes what is added, until ctx ends; then it writes what is left, once.
+func (b *Blocks) Run(ctx context.Context) error {
+	if b == nil {
+		<-ctx.Done()
+		return nil
+	}
+	sync := time.NewTicker(analysis.SavedEvery)
+	defer sync.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return errors.Join(b.flush(), b.end())
+		case <-sync.C:
+			b.sync()
+			continue
+		case <-b.wake:
+		}
+		err := b.flush()
+		if err != nil && !failing {
+			b.log.Warn("the block log can't be written: decisions are made all the same, why --replay may not be able to recompute them", zap.Error(err))
+		}
+		if failing = err != nil; failing {
+			select {
+			case <-ctx.Done():
+			case <-time.After(blocksRetry):
+			}
+			select {
+			case b.wake <- struct{}{}:
+			default:
+			}
+		}
+	}
+}
+
+// flush writes all queues.
+func (b *Blocks) flush() error {
+	b.disk.Lock()
+	defer b.disk.Unlock()
+	b.mu.Lock()
+	routes := make([]string, 0, len(b.routes))
+	for name := range b.routes {
+		routes = append(routes, name)
+	}
+	b.mu.Unlock()
+	var failed error
+	for _, route := range routes {
+		failed = errors.Join(failed, b.flushRoute(route))
+	}
+	return failed
+}
+
+func (b *Blocks) flushRoute(route string) error {
+	f := b.files[route]
+	if f == nil {
+		f = &blockFile{dir: b.dir, route: route, part: b.part}
+		b.files[route] = f
+	}
+	q := b.of(route)
+	for {
+		if f.waiting == nil {
+			if f.waiting, f.done = q.take(), 0; f.waiting == nil {
+				return nil
+			}
+		}
+		for ; f.done < len(f.waiting); f.done++ {
+			anew, err := f.write(&f.waiting[f.done])
+			if err != nil {
+				return fmt.Errorf("write the block log of %s: %w", route, err)
+			}
+			if anew {
+				q.begin()
+			}
+		}
+		q.give(f.waiting)
+		f.waiting = nil
+	}
+}
+
+func (b *Blocks) sync() {
+	b.disk.Lock()
+	defer b.disk.Unlock()
+	for _, f := range b.files {
+		f.sync()
+	}
+}
+
+func (b *Blocks) end() error {
+	b.disk.Lock()
+	defer b.disk.Unlock()
+	var failed error
+	for _, f := range b.files {
+		f.sync()
+		failed = errors.Join(failed, f.close())
+	}
+	return failed
+}
+
+// Read is an attempt's log, with what is still in memory if the disk takes it; nil when there is none.
+func (b *Blocks) Read(route, attempt string) ([]byte, error) {
+	if b == nil {
+		return nil, nil
+	}
+	_ = b.flush() // what can't be written is missing, and the log shows it
+	b.disk.Lock()
+	defer b.disk.Unlock()
+	return ReadBlocks(b.dir, route, attempt)
+}
+
+// blockTrace tells a route's log what its judge was given. It belongs to the loop.
+type blockTrace struct {
+	to      *blockQueue // nil keeps nothing
+	route   string
+	attempt string
+	judge   *analysis.Assessor
+	pen     analysis.LogWriter
+}
+
+// assess is the judge's look, of which the log gets what it looks at.
+func (t *blockTrace) assess(w *watch, attempt string, s *analysis.State, now analysis.Now) *analysis.Report {
+	if t.to != nil && attempt != "" {
+		t.note(w, attempt, s, now)
+	}
+	return w.judge.Assess(s, w.blocks, now)
+}
+
+func (t *blockTrace) note(w *watch, attempt string, s *analysis.State, now analysis.Now) {
+	fresh, reloaded := t.attempt != attempt, t.judge != w.judge
+	if len(w.blocks) == 0 && now.Lost == 0 && !fresh && !reloaded {
+		return
+	}
+	q := t.to
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	t.attempt, t.judge = attempt, w.judge
+	if most := q.all.queue; q.size > most || q.dropped > 0 && q.size > most/2 {
+		q.dropped += max(1, uint64(len(w.blocks)))
+		return
+	}
+	why := ""
+	switch {
+	case q.dropped > 0:
+		why = analysis.LogGap
+	case fresh:
+		why = analysis.LogStarted
+	case q.anew:
+		why = analysis.LogContinued
+	}
+	c := q.tail(attempt, q.anew && !fresh)
+	before := len(c.log)
+	switch {
+	case why != "":
+		c.log = t.pen.Begin(c.log, &analysis.LogBegin{
+			Route: t.route, Attempt: attempt, Why: why, Dropped: q.dropped, Rules: w.rules, State: *s,
+		})
+		q.dropped, q.anew = 0, false
+	case reloaded:
+		c.log = t.pen.Rules(c.log, &w.rules)
+	}
+	if now.Lost > 0 {
+		c.log = t.pen.Lost(c.log, now.Lost)
+	}
+	for i := range w.blocks {
+		c.log = t.pen.Block(c.log, &w.blocks[i])
+	}
+	q.size += len(c.log) - before
+	q.added()
+}
+
+// decided marks where in the log decisions were made. Those of an attempt that has not been judged have nothing there.
+func (t *blockTrace) decided(decisions []Decision) {
+	if t.to == nil || len(decisions) == 0 {
+		return
+	}
+	q := t.to
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, d := range decisions {
+		if d.Attempt == "" || d.Attempt != t.attempt || q.dropped > 0 {
+			continue
+		}
+		c := q.tail(d.Attempt, false)
+		before := len(c.log)
+		c.log = t.pen.Decision(c.log, markOf(d))
+		q.size += len(c.log) - before
+	}
+	q.added()
+}
+
+func markOf(d Decision) analysis.Mark { return analysis.Mark{Seq: d.Seq, At: d.At.UnixNano()} }
