@@ -110,7 +110,7 @@ func (p *replay) damaged(h hole) {
 		where = "after the block " + when(&p.state)
 	}
 	p.flaw(FlawDamage, record{at: h.from, number: h.record},
-		"record %d (bytes %d to %d, %s) is damaged", h.record, h.from, h.to, where)
+		"record %d (bytes %d to %d, %s) can't be read", h.record, h.from, h.to, where)
 	p.judge = nil
 }
 
