@@ -17,6 +17,8 @@ const (
 	blocksQueue = 1 << 20
 	// blocksRetry is how long the disk is left alone after it failed.
 	blocksRetry = time.Second
+	// blocksPace is how much later a look at all queues comes for each of them: with hundreds of routes there is always something in one.
+	blocksPace = 50 * time.Microsecond
 )
 
 // Blocks are the block logs of a state folder: what the judge was given in each attempt, so that its evidence can be recomputed
@@ -31,8 +33,8 @@ type Blocks struct {
 	mu     sync.Mutex
 	routes map[string]*blockQueue
 
-	disk  sync.Mutex // held while files are written or read
-	files map[string]*blockFile
+	disk  sync.Mutex            // held while files are written or read
+	files map[string]*blockFile // by route
 }
 
 // blockQueue is what one route's log is still to get. The loop adds to it, the writer takes it away whole.
@@ -124,13 +126,6 @@ func (q *blockQueue) begin() {
 	q.anew = true
 }
 
-func (q *blockQueue) added() {
-	select {
-	case q.all.wake <- struct{}{}:
-	default:
-	}
-}
-
 // Run writes what is added, until ctx ends; then it writes what is left, once.
 func (b *Blocks) Run(ctx context.Context) error {
 	if b == nil {
@@ -153,16 +148,30 @@ func (b *Blocks) Run(ctx context.Context) error {
 		if err != nil && !failing {
 			b.log.Warn("the block log can't be written: decisions are made all the same, why --replay may not be able to recompute them", zap.Error(err))
 		}
+		pause := b.pace()
 		if failing = err != nil; failing {
-			select {
-			case <-ctx.Done():
-			case <-time.After(blocksRetry):
-			}
-			select {
-			case b.wake <- struct{}{}:
-			default:
-			}
+			pause = blocksRetry
+			b.added()
 		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// pace is how long the queues are left alone.
+func (b *Blocks) pace() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Duration(len(b.routes)) * blocksPace
+}
+
+// added wakes the writer.
+func (b *Blocks) added() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -170,26 +179,27 @@ func (b *Blocks) Run(ctx context.Context) error {
 func (b *Blocks) flush() error {
 	b.disk.Lock()
 	defer b.disk.Unlock()
-	b.mu.Lock()
-	routes := make([]string, 0, len(b.routes))
-	for name := range b.routes {
-		routes = append(routes, name)
-	}
-	b.mu.Unlock()
 	var failed error
-	for _, route := range routes {
-		failed = errors.Join(failed, b.flushRoute(route))
+	for _, f := range b.open() {
+		failed = errors.Join(failed, f.flush())
 	}
 	return failed
 }
 
-func (b *Blocks) flushRoute(route string) error {
-	f := b.files[route]
-	if f == nil {
-		f = &blockFile{dir: b.dir, route: route, part: b.part}
-		b.files[route] = f
+// open is a file for each route. b.disk is held.
+func (b *Blocks) open() map[string]*blockFile {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for route, q := range b.routes {
+		if b.files[route] == nil {
+			b.files[route] = &blockFile{dir: b.dir, route: route, part: b.part, queue: q}
+		}
 	}
-	q := b.of(route)
+	return b.files
+}
+
+func (f *blockFile) flush() error {
+	q := f.queue
 	for {
 		if f.waiting == nil {
 			if f.waiting, f.done = q.take(), 0; f.waiting == nil {
@@ -199,7 +209,7 @@ func (b *Blocks) flushRoute(route string) error {
 		for ; f.done < len(f.waiting); f.done++ {
 			anew, err := f.write(&f.waiting[f.done])
 			if err != nil {
-				return fmt.Errorf("write the block log of %s: %w", route, err)
+				return fmt.Errorf("write the block log of %s: %w", f.route, err)
 			}
 			if anew {
 				q.begin()
@@ -297,7 +307,7 @@ func (t *blockTrace) note(w *watch, attempt string, s *analysis.State, now analy
 		c.log = t.pen.Block(c.log, &w.blocks[i])
 	}
 	q.size += len(c.log) - before
-	q.added()
+	q.all.added()
 }
 
 // decided marks where in the log decisions were made. Those of an attempt that has not been judged have nothing there.
@@ -317,7 +327,7 @@ func (t *blockTrace) decided(decisions []Decision) {
 		c.log = t.pen.Decision(c.log, markOf(d))
 		q.size += len(c.log) - before
 	}
-	q.added()
+	q.all.added()
 }
 
 func markOf(d Decision) analysis.Mark { return analysis.Mark{Seq: d.Seq, At: d.At.UnixNano()} }

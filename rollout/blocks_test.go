@@ -236,6 +236,37 @@ func TestTheLogsOfTheNewestAttemptsAreKeptAndOnlyTheirOwnerMayReadThem(t *testin
 	}
 }
 
+func TestWhatADiskDoesNotTakeIsWrittenWhenItDoes(t *testing.T) {
+	t.Parallel()
+	dir, attempt := filepath.Join(t.TempDir(), "state"), attemptID(time.Unix(1, 0), [2]uint64{})
+	b := OpenBlocks(dir, nil)
+	q := b.of("shop")
+	for _, text := range []string{"x", "y"} {
+		c := q.tail(attempt, false)
+		c.log = append(c.log, text...)
+		if err := b.flush(); err == nil || !strings.Contains(err.Error(), "block log of shop") {
+			t.Fatalf("flush into no folder = %v, want an error that names the route", err)
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if log, err := b.Read("shop", attempt); string(log) != analysis.LogHeader+"xy" || err != nil {
+		t.Errorf("the log is %q, %v; want all that was added", log, err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	c := q.tail(attempt, false)
+	c.log = append(c.log, "z"...)
+	if err := b.flush(); err != nil || !q.anew {
+		t.Errorf("after the file was removed: %v, begins anew %t; want that it asks for the evidence", err, q.anew)
+	}
+}
+
 func TestATornLogGoesOnAfterItsLastWholeRecord(t *testing.T) {
 	t.Parallel()
 	for name, tail := range map[string][]byte{"torn": {0xb7, 200, 'B'}, "noise": []byte("noise"), "none": nil} {

@@ -27,6 +27,7 @@ const (
 // blockFile is an attempt's log as the writer has it. Blocks.disk guards it.
 type blockFile struct {
 	dir, route string
+	queue      *blockQueue
 	attempt    string   // whose log is open
 	file       *os.File // nil is closed
 	part, size int64
@@ -82,8 +83,8 @@ func (f *blockFile) open(c *chunk) (lost bool, err error) {
 		if err := errors.Join(f.close(), os.Rename(f.path(), f.path()+blocksOld)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return false, err
 		}
-		c.part = false
 	}
+	c.part = false
 	if f.file != nil {
 		return false, nil
 	}
