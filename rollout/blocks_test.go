@@ -130,6 +130,27 @@ func TestEveryDecisionOfAnAttemptIsReplayedBitForBit(t *testing.T) {
 	})
 }
 
+// What an attempt before it was judged by is none of a start's reasons.
+func TestARetryHasNoChecksOfTheAttemptBefore(t *testing.T) {
+	logged(t, func(t *testing.T, b *bench) {
+		b.traffic(3*time.Second, 0)
+		b.mustDo("abort")
+		b.pass(time.Second)
+		if d := b.journal.Last("shop", 1)[0]; len(d.Checks) == 0 || differs(d, b.replay(d)) != "" {
+			t.Errorf("the end has %d checks: %s", len(d.Checks), differs(d, b.replay(d)))
+		}
+		b.mustDo("retry")
+		if d := b.journal.Last("shop", 1)[0]; d.Action != "retry" || len(d.Checks) > 0 {
+			t.Errorf("the last decision is %+v, want a retry without checks", d)
+		}
+		b.traffic(2*time.Second, 0)
+		b.mustDo("pause")
+		if d := b.journal.Last("shop", 1)[0]; differs(d, b.replay(d)) != "" {
+			t.Errorf("in the second attempt: %s", differs(d, b.replay(d)))
+		}
+	})
+}
+
 func TestADiskThatTakesNothingDelaysNoRollbackAndLeavesAGap(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
