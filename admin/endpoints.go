@@ -41,6 +41,7 @@ func (s *Server) endpoints() []endpoint {
 		{method: "GET", path: route + "/rollout", serve: answer(s.rollout)},
 		{method: "GET", path: route + "/decisions", serve: answer(s.decisions)},
 		{method: "GET", path: route + "/series", serve: answer(s.seriesOf)},
+		{method: "GET", path: route + "/blocks", serve: http.HandlerFunc(s.blocks)},
 		{method: "GET", path: "/api/v1/config", serve: http.HandlerFunc(s.config)},
 		{method: "GET", path: "/api/v1/events", serve: http.HandlerFunc(s.events)},
 		{method: "POST", path: "/api/v1/explain", serve: answer(s.explain)},

@@ -96,7 +96,7 @@ func troubles() map[string]trouble {
 		"no token":         {tokens: reader},
 		"a reader's token": {tokens: reader, header: http.Header{"Authorization": {"Bearer r"}}},
 		"a foreign host":   {header: http.Header{"Host": {"rebound.example"}}},
-		"garbage":          {query: "?limit=x&format=x&since=x", body: "{", header: http.Header{"Last-Event-Id": {"x"}}},
+		"garbage":          {query: "?limit=x&format=x&since=x&attempt=./x", body: "{", header: http.Header{"Last-Event-Id": {"x"}}},
 		"no such route":    {route: "nosuch", flag: "nosuch", body: `{}`},
 		"a broken flag":    {flag: "broken", body: `{}`},
 		"an answer known":  {header: http.Header{"If-None-Match": {"*"}}, body: `{}`},

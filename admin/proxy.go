@@ -95,6 +95,8 @@ type Controller interface {
 	Status() rollout.Status
 	// Decisions are the newest of the journal, newest first, at most limit.
 	Decisions(limit int) []rollout.Decision
+	// Blocks are the block log of an attempt; nil where there is none. *rollout.Invalid: no attempt has such an id.
+	Blocks(attempt string) ([]byte, error)
 	// Subscribe gives a nudge after every change, until ctx ends; changes that follow each other fast may be one.
 	Subscribe(ctx context.Context) <-chan struct{}
 }

@@ -40,10 +40,7 @@ type Now struct {
 // New makes an Assessor.
 func New(r Rules) *Assessor {
 	a := &Assessor{rules: r, needs: r.share(), odds: make([]tables, len(r.Rules)), shown: make([]shown, len(r.Rules))}
-	limit := -math.Log(r.alpha()) / 2
-	seconds := max(r.Duration, time.Minute).Seconds()
-	later := max(r.Steps-1, 1)
-	a.clock = clock{limit: limit, plan: later, perNew: stepStake / float64(later), perSec: (1 - lump - stepStake) / seconds}
+	a.clock = r.clock()
 	for i := range r.Rules {
 		c := &r.Rules[i]
 		a.digests = append(a.digests, c.digest(r.Sticky))
@@ -55,6 +52,15 @@ func New(r Rules) *Assessor {
 	a.stepBegan, a.strengths = noTick, make([]strength, len(r.Rules))
 	a.report.Findings = make([]Verdict, len(r.Rules))
 	return a
+}
+
+// clock is the schedule of stakes.
+func (r *Rules) clock() clock {
+	later := max(r.Steps-1, 1)
+	return clock{
+		limit: -math.Log(r.alpha()) / 2, plan: later, perNew: stepStake / float64(later),
+		perSec: (1 - lump - stepStake) / max(r.Duration, time.Minute).Seconds(),
+	}
 }
 
 // Restart begins the windows anew: blocks that begin before the tick go on as evidence and are not shown, nor counted towards a pass.

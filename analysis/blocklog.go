@@ -8,49 +8,77 @@ import (
 	"sluice/metrics"
 )
 
-// blockFormat begins each block in a log.
-const blockFormat = 1
-
 // errShort says that a log ends inside a block.
 var errShort = errors.New("the block log ends inside a block")
 
-// AppendBlock appends a block to a log: counts as varints, about 30 bytes, and 200 to 400 more for latencies. From the
-// blocks and the rules, Assess makes the same evidence again, bit for bit.
-func AppendBlock(dst []byte, b *Block) []byte {
-	w := blockWriter{dst: append(dst, blockFormat)}
-	w.dst = binary.AppendVarint(w.dst, b.Tick)
-	w.dst = binary.AppendVarint(w.dst, b.Length)
-	w.dst = binary.AppendVarint(w.dst, int64(b.Step))
-	flags := uint64(0)
-	if b.Users != nil {
-		flags |= 1
-	}
-	if b.Latency != nil {
-		flags |= 2
-		if b.Latency.Half {
-			flags |= 4
+// What a block has beside its tick, weight, step and drawn requests.
+const (
+	hasUsers   = 1 << iota
+	hasLatency // of the second, or half of one, that ends with it
+	hasJudged  // pinned requests: the canary's judged ones are not the drawn ones
+	hasFirsts
+	hasVisits
+	hasLength        // of more than one tick
+	hasJudgedLatency // as hasJudged
+	hasHalf          // the latencies are of half a second
+	hasVisitsWeight
+	unknownFlags
+)
+
+func (b *Block) has() (flags uint64) {
+	for _, f := range []struct {
+		flag uint64
+		has  bool
+	}{
+		{hasUsers, b.Users != nil},
+		{hasLatency, b.Latency != nil},
+		{hasJudged, b.Judged != b.Drawn.Canary},
+		{hasFirsts, b.Firsts != Pair{}},
+		{hasVisits, b.Visits != Pair{}},
+		{hasLength, b.Length != 0},
+		{hasJudgedLatency, b.Latency != nil && b.Latency.Judged != b.Latency.Canary},
+		{hasHalf, b.Latency != nil && b.Latency.Half},
+		{hasVisitsWeight, b.VisitsWeight > 0},
+	} {
+		if f.has {
+			flags |= f.flag
 		}
 	}
-	if b.VisitsWeight > 0 {
-		flags |= 4
+	return flags
+}
+
+// AppendBlock appends a block to a log: counts as varints, about 20 bytes, and 200 to 400 more for a second of latencies. From the
+// blocks and the rules, Assess makes the same evidence again, bit for bit.
+func AppendBlock(dst []byte, b *Block) []byte {
+	w, flags := blockWriter{dst: dst}, b.has()
+	w.put(flags)
+	w.dst = binary.AppendVarint(w.dst, b.Tick)
+	if flags&hasLength != 0 {
+		w.dst = binary.AppendVarint(w.dst, b.Length)
 	}
-	w.put(flags, uint64(b.Weight), uint64(b.Next))
+	w.dst = binary.AppendVarint(w.dst, int64(b.Step))
+	w.put(uint64(b.Weight), uint64(b.Next))
 	w.pair(b.Drawn)
-	w.put(b.Judged.N, b.Judged.Bad)
-	w.pair(b.Firsts)
-	w.pair(b.Visits)
-	if b.VisitsWeight > 0 {
+	if flags&hasJudged != 0 {
+		w.put(b.Judged.N, b.Judged.Bad)
+	}
+	if flags&hasFirsts != 0 {
+		w.pair(b.Firsts)
+	}
+	if flags&hasVisits != 0 {
+		w.pair(b.Visits)
+	}
+	if flags&hasVisitsWeight != 0 {
 		w.put(uint64(b.VisitsWeight))
 	}
 	if b.Users != nil {
-		w.put(uint64(b.Users.Open))
-		for j := range b.Users.Risk[:b.Users.Open+1] {
-			w.put(b.Users.Risk[j].Canary, b.Users.Risk[j].Stable, b.Users.Failed[j].Canary, b.Users.Failed[j].Stable)
-		}
+		w.users(b.Users)
 	}
 	if b.Latency != nil {
-		for _, s := range []*Spread{&b.Latency.Canary, &b.Latency.Stable, &b.Latency.Judged} {
-			w.spread(s)
+		w.spread(&b.Latency.Canary)
+		w.spread(&b.Latency.Stable)
+		if flags&hasJudgedLatency != 0 {
+			w.spread(&b.Latency.Judged)
 		}
 	}
 	return w.dst
@@ -65,6 +93,13 @@ func (w *blockWriter) put(values ...uint64) {
 }
 
 func (w *blockWriter) pair(p Pair) { w.put(p.Canary.N, p.Canary.Bad, p.Stable.N, p.Stable.Bad) }
+
+func (w *blockWriter) users(u *metrics.Users) {
+	w.put(uint64(u.Open))
+	for j := range u.Risk[:u.Open+1] {
+		w.put(u.Risk[j].Canary, u.Risk[j].Stable, u.Failed[j].Canary, u.Failed[j].Stable)
+	}
+}
 
 // spread is the bad ones, then for each bucket in use the step to it from the last one, and its count; 0 ends.
 func (w *blockWriter) spread(s *Spread) {
@@ -81,29 +116,42 @@ func (w *blockWriter) spread(s *Spread) {
 
 // ReadBlock reads the first block of a log and returns what is after it.
 func ReadBlock(log []byte) (b Block, rest []byte, err error) {
-	if len(log) == 0 {
-		return b, nil, errShort
-	}
-	if log[0] != blockFormat {
-		return b, nil, fmt.Errorf("read a block: format is %d, this program reads %d", log[0], blockFormat)
-	}
-	r := blockReader{log: log[1:]}
-	b.Tick, b.Length, b.Step = r.signed(), r.signed(), int(r.signed())
+	r := blockReader{log: log}
 	flags := r.next()
+	if flags >= unknownFlags {
+		return b, nil, fmt.Errorf("read a block: it has parts (%#x) that this program does not know", flags)
+	}
+	b.Tick = r.signed()
+	if flags&hasLength != 0 {
+		b.Length = r.signed()
+	}
+	b.Step = int(r.signed())
 	b.Weight, b.Next = uint16(r.next()), uint16(r.next())
 	b.Drawn = r.pair()
-	b.Judged = Tally{N: r.next(), Bad: r.next()}
-	b.Firsts, b.Visits = r.pair(), r.pair()
-	if flags&4 != 0 {
+	b.Judged = b.Drawn.Canary
+	if flags&hasJudged != 0 {
+		b.Judged = Tally{N: r.next(), Bad: r.next()}
+	}
+	if flags&hasFirsts != 0 {
+		b.Firsts = r.pair()
+	}
+	if flags&hasVisits != 0 {
+		b.Visits = r.pair()
+	}
+	if flags&hasVisitsWeight != 0 {
 		b.VisitsWeight = uint16(r.next())
 	}
-	if flags&1 != 0 {
+	if flags&hasUsers != 0 {
 		b.Users = r.users()
 	}
-	if flags&2 != 0 {
-		b.Latency = &Latencies{Half: flags&4 != 0}
-		for _, s := range []*Spread{&b.Latency.Canary, &b.Latency.Stable, &b.Latency.Judged} {
-			r.spread(s)
+	if flags&hasLatency != 0 {
+		b.Latency = &Latencies{Half: flags&hasHalf != 0}
+		r.spread(&b.Latency.Canary)
+		r.spread(&b.Latency.Stable)
+		b.Latency.Judged = b.Latency.Canary
+		if flags&hasJudgedLatency != 0 {
+			b.Latency.Judged = Spread{}
+			r.spread(&b.Latency.Judged)
 		}
 	}
 	return b, r.log, r.err

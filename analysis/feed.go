@@ -93,7 +93,7 @@ func (a *Assessor) users(t *Test, i int, u *metrics.Users) {
 	if u == nil {
 		return
 	}
-	later := a.clock.plan + int(a.rules.Duration/(10*time.Minute))
+	later := a.rules.components()
 	if t.Rank != nil {
 		m := t.Trials.margin(&a.how[i])
 		if t.Rank.Rho == 0 {
@@ -106,6 +106,9 @@ func (a *Assessor) users(t *Test, i int, u *metrics.Users) {
 		t.LimitRank.take(u, 1, later, &a.clock)
 	}
 }
+
+// components are those of a Rank that are expected after its first.
+func (r *Rules) components() int { return max(r.Steps-1, 1) + int(r.Duration/(10*time.Minute)) }
 
 // shown is the window of one rule since the step began.
 type shown struct {

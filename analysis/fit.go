@@ -16,6 +16,9 @@ func (a *Assessor) fit(s *State) {
 				s.Tests[i].inherit(&old[j])
 			}
 		}
+		if len(old) == 0 && s.Folded != "" { // forfeited before it had any
+			s.Tests[i].forfeit(0, a.rules.components())
+		}
 	}
 }
 

@@ -37,14 +37,18 @@ func (r *Rank) take(u *metrics.Users, ratio float64, later int, at *clock) {
 // open gives new components their stake, while there is any: the first most, the expected later ones even parts.
 func (r *Rank) open(n, later int) {
 	for len(r.Components) < min(n, metrics.MaxComponents) {
-		stake := rankFirst
-		if len(r.Components) > 0 {
-			stake = rankLater / float64(max(later, 1))
-		}
-		stake = min(stake, r.Cash)
+		stake := r.next(later)
 		r.Cash -= stake
 		r.Components = append(r.Components, Component{W: newProcess(stake)})
 	}
+}
+
+// next is the stake of the next component.
+func (r *Rank) next(later int) float64 {
+	if len(r.Components) == 0 {
+		return min(rankFirst, r.Cash)
+	}
+	return min(rankLater/float64(max(later, 1)), r.Cash)
 }
 
 // begin starts a calendar second in every component; what was opened since the last one bets now.

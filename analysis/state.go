@@ -1,6 +1,9 @@
 package analysis
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // evidenceFormat of State.
 const evidenceFormat = 1
@@ -149,6 +152,45 @@ func (s *State) Fold(why string) {
 	for i := range s.Tests {
 		s.Tests[i].fold()
 	}
+}
+
+// SavedEvery is how long ago a state was saved that a crash goes back to, at most.
+const SavedEvery = 10 * time.Second
+
+// Forfeit is Fold after a stop that may have lost the last moments before it, up to SavedEvery: what could have been staked in them counts as
+// lost too. Otherwise each crash would give a stake back that had perhaps been lost already.
+func (s *State) Forfeit(r *Rules, why string) {
+	at := r.clock()
+	for i := range s.Tests {
+		s.Tests[i].forfeit(at.perNew+at.perSec*SavedEvery.Seconds(), r.components())
+	}
+	s.Fold(why)
+}
+
+// forfeit takes what may have been staked: the lump where nothing was yet, else so much of the later stakes, and one of so many components.
+func (t *Test) forfeit(later float64, components int) {
+	for _, p := range t.processes() {
+		if p.Began {
+			p.Cash = max(0, p.Cash-later)
+		} else {
+			p.Cash *= 1 - lump
+		}
+	}
+	for _, r := range []*Rank{t.Rank, t.LimitRank} {
+		if r != nil {
+			r.Cash = max(0, r.Cash-r.next(components))
+		}
+	}
+}
+
+// After is the state that an attempt begins with, where stable was learned before. If this one, which has no tests yet, was forfeited, then a
+// process before this one may have bet already.
+func (s *State) After(learned *State, r *Rules) State {
+	next := learned.Clone()
+	if s.Folded != "" {
+		next.Forfeit(r, s.Folded)
+	}
+	return next
 }
 
 // FoldUsers gives up the bets on users and goes on with their cash: when it is no longer known which of them have failed, each would be

@@ -55,7 +55,8 @@ type App struct {
 	admin   *admin.Server
 	store   *file.Store
 	journal *rollout.Journal
-	// endJournal writes what is left of the journal.
+	blocks  *rollout.Blocks
+	// endJournal writes what is left of the journal and of the block logs.
 	endJournal func()
 
 	// mu is held while the configuration changes: one reload at a time. It guards what follows.
@@ -138,6 +139,7 @@ func (a *App) takeState(cfg *config.Config) error {
 	}
 	a.store = s
 	a.journal = rollout.OpenJournal(cfg.State.Dir)
+	a.blocks = rollout.OpenBlocks(cfg.State.Dir, a.Log)
 	a.writeJournal()
 	return nil
 }
@@ -160,17 +162,21 @@ func (a *App) openAdmin(cfg *config.Config) error {
 	return nil
 }
 
-// writeJournal starts the journal's writer, which is ended last: after the decisions that the end brings.
+// writeJournal starts the writers of the journal and of the block logs, which are ended last: after the decisions that the end brings.
 func (a *App) writeJournal() {
 	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	a.endJournal = func() { stop(); <-done }
-	go func() {
-		defer close(done)
+	var writers sync.WaitGroup
+	a.endJournal = func() { stop(); writers.Wait() }
+	writers.Go(func() {
 		if err := a.journal.Run(ctx); err != nil {
 			a.Log.Warn("the journal's last lines were not written", zap.Error(err))
 		}
-	}()
+	})
+	writers.Go(func() {
+		if err := a.blocks.Run(ctx); err != nil {
+			a.Log.Warn("the last blocks of the block log were not written", zap.Error(err))
+		}
+	})
 }
 
 // close gives back what open took.

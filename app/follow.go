@@ -41,6 +41,9 @@ func (f *follower) Do(context.Context, rollout.Command) (rollout.Status, error) 
 // Decisions are in the journal of the other process.
 func (f *follower) Decisions(int) []rollout.Decision { return nil }
 
+// Blocks are in the log of the other process.
+func (f *follower) Blocks(string) ([]byte, error) { return nil, nil }
+
 // Subscribe tells of nothing: who looks now and then sees what is new.
 func (f *follower) Subscribe(ctx context.Context) <-chan struct{} {
 	never := make(chan struct{})

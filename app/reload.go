@@ -219,7 +219,7 @@ func (a *App) direct(p *part, plan rollout.Plan) error {
 		return p.SetPlan(context.Background(), plan)
 	}
 	c, err := rollout.New(rollout.Config{
-		Plan: plan, Store: a.store, Journal: a.journal, Log: a.Log, Apply: a.applier.apply,
+		Plan: plan, Store: a.store, Journal: a.journal, Blocks: a.blocks, Log: a.Log, Apply: a.applier.apply,
 		Meters: func(backend string) *metrics.Meter { return a.backends.meter(backendName{plan.Route, backend}) },
 		Copies: func() (copies, originals *metrics.Meter) {
 			pair := a.backends.pair(plan.Route)

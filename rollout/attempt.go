@@ -29,7 +29,7 @@ func attemptID(now time.Time, random [2]uint64) string {
 // start begins an attempt with the version on the free backend.
 func (m *machine) start(action, actor, comment, version string) {
 	d := m.begin(action, actor, "")
-	d.Comment = comment
+	d.Comment, d.Checks = comment, nil // those of the attempt before
 	m.Attempt = attemptID(m.in.Now, m.in.Random)
 	d.Attempt = m.Attempt
 	m.Outcome, m.Reason, m.Back, m.Pauses, m.Fast, m.Outages, m.Manual = "", "", "", nil, false, 0, nil

@@ -76,6 +76,7 @@ type bench struct {
 	store   *moody
 	meters  map[string]*metrics.Meter
 	journal *Journal
+	blocks  *Blocks
 	plan    Plan
 	control *Controller
 	stop    func()
@@ -102,7 +103,7 @@ func newBench(t *testing.T) *bench {
 func (b *bench) start() {
 	b.t.Helper()
 	c, err := New(Config{
-		Plan: b.plan, Store: b.store, Journal: b.journal,
+		Plan: b.plan, Store: b.store, Journal: b.journal, Blocks: b.blocks,
 		Meters: func(name string) *metrics.Meter {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -190,6 +191,22 @@ func (b *bench) stored() State {
 		b.t.Fatal(err)
 	}
 	return s
+}
+
+// put is a state in the store that no loop of now has written.
+func (b *bench) put(s State) {
+	b.t.Helper()
+	now, err := b.store.Store.Get(b.t.Context(), "shop")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	text, err := s.encode()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if _, err := b.store.Store.Swap(b.t.Context(), "shop", now.Version, text); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // everApplied says whether a canary weight came into force at any time.

@@ -18,7 +18,9 @@ func Boot(p *Plan, s State, in *Input, lost bool) (State, []Decision, error) {
 	}
 	if e := m.Evidence; e != nil {
 		if !m.Clean { // what is missing may have spoken against the bets
-			e.State.Fold(analysis.FoldedByCrash)
+			if !m.unbegun() {
+				e.State.Forfeit(p.rules(), analysis.FoldedByCrash)
+			}
 			e.Duel.Fold(analysis.FoldedByCrash)
 		}
 		e.State.FoldUsers()

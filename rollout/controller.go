@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"sluice/analysis"
 	"sluice/metrics"
 	"sluice/store"
 )
@@ -19,7 +20,7 @@ const (
 	defaultInterval = 100 * time.Millisecond
 	idleInterval    = time.Second
 	// saveEvery bounds what a crash loses of the time held.
-	saveEvery = 10 * time.Second
+	saveEvery = analysis.SavedEvery
 	// bootPatience is how long a start waits for the store.
 	bootPatience = 10 * time.Second
 	// stopPatience is how long an end does.
@@ -36,6 +37,8 @@ type Config struct {
 	Store store.Store
 	// Journal gets every decision; nil keeps them in memory.
 	Journal *Journal
+	// Blocks keeps what the judge was given; nil keeps nothing.
+	Blocks *Blocks
 	// Meters of a backend by name; nil where it has none.
 	Meters func(backend string) *metrics.Meter
 	// Copies are the meters of copies of requests, and of what they are copies of; nil where the strategy is about none.
@@ -127,6 +130,7 @@ func New(c Config) (*Controller, error) {
 		subscribers: map[chan struct{}]struct{}{}, last: metrics.Now(), writer: newWriter(c.Store, c.Plan.Route),
 	}
 	ctl.watch.users, ctl.watch.copies, ctl.watch.visits.anew = c.Users, c.Copies, c.Visits
+	ctl.watch.trace = blockTrace{to: c.Blocks.of(c.Plan.Route), route: c.Plan.Route}
 	ctl.boot()
 	return ctl, nil
 }
@@ -303,6 +307,11 @@ func (c *Controller) Routing() Routing { return c.view.Load().routing }
 // Decisions of the route, the newest first.
 func (c *Controller) Decisions(limit int) []Decision {
 	return c.config.Journal.Last(c.config.Plan.Route, limit)
+}
+
+// Blocks are the block log of an attempt; nil where there is none.
+func (c *Controller) Blocks(attempt string) ([]byte, error) {
+	return c.config.Blocks.Read(c.config.Plan.Route, attempt)
 }
 
 // Subscribe gives a nudge after every change of the state, until ctx ends. Changes that follow each other fast may be one nudge.

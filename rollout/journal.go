@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -236,4 +237,11 @@ func (j *Journal) rotate() error {
 		}
 	}
 	return errors.Join(err, os.Rename(j.path, j.path+".1"))
+}
+
+// Routes are those that have a decision at hand, by name.
+func (j *Journal) Routes() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Sorted(maps.Keys(j.recent))
 }

@@ -144,6 +144,7 @@ func (c *Controller) reload(p *Plan, in *Input) error {
 	if err != nil {
 		return err
 	}
+	c.watch.trace.decided(decisions)
 	c.drop("the configuration was reloaded")
 	fresh := s.Config != c.state.Config || s.Stable != c.state.Stable || s.Canary != c.state.Canary
 	c.plan = *p
@@ -165,6 +166,7 @@ func (c *Controller) accept(s State, decisions []Decision, r *request) {
 		c.answer(orNobody(r), nil)
 		return
 	}
+	c.watch.trace.decided(decisions)
 	after := RoutingOf(&c.plan, &s)
 	if rises(&c.routing, &after) {
 		if c.writer.pending != nil {

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"slices"
 	"time"
+
+	"sluice/analysis"
 )
 
 // defaultMaxWait is Rollout.MaxWait where that is 0.
@@ -71,6 +73,14 @@ func (r *Rollout) maxWait() time.Duration {
 
 // policy is the digest of what a running attempt was promised, versions apart.
 func (p *Plan) policy() string { return digest(p.Digest, p.Rollout) }
+
+// rules judge the attempts; none where the plan has no rollout.
+func (p *Plan) rules() *analysis.Rules {
+	if p.Rollout == nil {
+		return &analysis.Rules{}
+	}
+	return &p.Rollout.Rules
+}
 
 // fixed is the digest of the file's weights.
 func (p *Plan) fixed() string { return digest(p.Weights) }

@@ -30,6 +30,7 @@ type watch struct {
 	crowd   crowd
 	visits  visitors
 	control control
+	trace   blockTrace
 	quiet   time.Duration // the age at which stable is learned, as it was at quietAt; 0 is not known yet
 	quietAt metrics.Instant
 
@@ -172,7 +173,7 @@ func (w *watch) look(p *Plan, s *State, at metrics.Instant) *analysis.Report {
 	}
 	e := s.Evidence
 	if len(e.State.Tests) == 0 {
-		e.State = w.prior.Clone()
+		e.State = e.State.After(&w.prior, &w.rules)
 	}
 	if e.Ripe == 0 {
 		e.Ripe = Duration(w.ripe(p.Rollout.Timeout, at))
@@ -195,7 +196,7 @@ func (w *watch) look(p *Plan, s *State, at metrics.Instant) *analysis.Report {
 		Step: s.Step, Next: p.Rollout.next(s), MinRequests: p.Rollout.at(s).MinRequests, Age: time.Duration(e.Ripe), Lost: w.reader.Lost - w.lost + w.visits.missed(),
 	}
 	w.lost = w.reader.Lost
-	report := w.judge.Assess(&e.State, w.blocks, now)
+	report := w.trace.assess(w, s.Attempt, &e.State, now)
 	if report.Ratio = nil; p.Rollout.SampleRatio && !p.Rollout.onCopies(s) {
 		report.Ratio = w.ratio(e)
 	}

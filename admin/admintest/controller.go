@@ -21,6 +21,9 @@ type Controller struct {
 	// OnLook is called, when not nil, at each look at the state, with their number from 1, and may change s.
 	OnLook func(look int, s *rollout.Status)
 
+	// Log is the block log of each attempt.
+	Log []byte
+
 	nudges []chan struct{}
 }
 
@@ -48,6 +51,13 @@ func (c *Controller) Decisions(limit int) []rollout.Decision {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.Journal[:min(limit, len(c.Journal))])
+}
+
+// Blocks implements admin.Controller.
+func (c *Controller) Blocks(string) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.Log), nil
 }
 
 // Commands are those that Do took, in order.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/admin"
+	"sluice/analysis"
 	"sluice/metrics"
 	"sluice/rollout"
 )
@@ -42,7 +43,7 @@ var At = time.Date(2026, 3, 1, 12, 0, 31, 0, time.UTC)
 
 // New is a process whose checkout route is commanded through the controller returned.
 func New() (*Proxy, *Controller) {
-	c := &Controller{State: Progressing()}
+	c := &Controller{State: Progressing(), Log: []byte(analysis.LogHeader)}
 	started := rollout.Decision{
 		At: At.Add(-31 * time.Second), Route: "checkout", Attempt: "01JQ", Action: "start", Actor: "analysis", From: rollout.Idle,
 		To: rollout.Progressing, WeightTo: 500, Step: 1, Sentence: "1.42.0 is new.",

@@ -44,8 +44,8 @@ func (e *Unreachable) Unwrap() error { return e.Err }
 const (
 	// timeout is longer than the server waits for a change.
 	timeout = 40 * time.Second
-	// maxAnswer bounds what is read of an answer.
-	maxAnswer = 16 << 20
+	// maxAnswer bounds what is read of an answer: a block log has two files of 16 MB.
+	maxAnswer = 64 << 20
 )
 
 // New makes a client for HOST:PORT or unix:PATH. token may be "".
@@ -95,6 +95,11 @@ func (c *Client) Decisions(ctx context.Context, route string, limit int) (list a
 // Series is what is newer than since of a route's last hour.
 func (c *Client) Series(ctx context.Context, route string, since time.Time) (o admin.SeriesObject, err error) {
 	return o, c.get(ctx, routePath(route)+"/series?since="+url.QueryEscape(since.UTC().Format(time.RFC3339)), &o)
+}
+
+// Blocks is the block log of an attempt; a problem with status 404 when there is none.
+func (c *Client) Blocks(ctx context.Context, route, attempt string) (log []byte, err error) {
+	return log, c.get(ctx, routePath(route)+"/blocks?attempt="+url.QueryEscape(attempt), &log)
 }
 
 // Do gives a route's rollout a command, any but set-weight, and returns its state afterwards.
@@ -169,8 +174,12 @@ func (c *Client) failed(ctx context.Context, err error) error {
 // read takes only what an admin API answers: something else may listen at the address.
 func (c *Client) read(resp *http.Response, b []byte, answer any) error {
 	kind := resp.Header.Get("Content-Type")
+	raw, isRaw := answer.(*[]byte)
 	switch {
-	case resp.StatusCode == http.StatusOK && kind == "application/json":
+	case resp.StatusCode == http.StatusOK && kind == "application/octet-stream" && isRaw:
+		*raw = b
+		return nil
+	case resp.StatusCode == http.StatusOK && kind == "application/json" && !isRaw:
 		if err := json.Unmarshal(b, answer); err != nil {
 			return fmt.Errorf("read the answer of the admin API at %s: %w", c.address, err)
 		}

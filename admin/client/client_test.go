@@ -52,6 +52,10 @@ func TestEveryCallReadsItsAnswer(t *testing.T) {
 	if err != nil || len(decisions.Decisions) != 1 || decisions.Decisions[0].Action != "start" {
 		t.Errorf("Decisions = %+v, %v", decisions, err)
 	}
+	log, err := c.Blocks(ctx, "checkout", "01JQ")
+	if err != nil || string(log) != string(controller.Log) || len(log) == 0 {
+		t.Errorf("Blocks = %q, %v", log, err)
+	}
 	explained, err := c.Explain(ctx, admin.ExplainRequest{URL: "http://a/b"})
 	if err != nil || explained.Reason != "beta" {
 		t.Errorf("Explain = %+v, %v", explained, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,34 +17,89 @@ import (
 
 func newWhy(c console) *cobra.Command {
 	var r *remote
+	var o whyOptions
 	cmd := &cobra.Command{
-		Use:   "why [ROUTE]",
+		Use:   "why [ROUTE [DECISION]]",
 		Short: "Show the last decision in full: who, why, on which numbers",
-		Args:  cobra.MaximumNArgs(1),
-		RunE:  func(cmd *cobra.Command, args []string) error { return r.why(cmd.Context(), args) },
+		Long: "Shows the last decision in full, or the one with the number DECISION: who, why, on which numbers. --replay recomputes the evidence of\n" +
+			"its checks from the blocks that the judge was given, and compares: exit 0 when all of it is equal, bit for bit, else 1.",
+		Example: "  sluice why checkout --replay\n  sluice why checkout 17 --replay --state /var/lib/sluice",
+		Args:    cobra.MaximumNArgs(2),
+		RunE:    func(cmd *cobra.Command, args []string) error { return r.why(cmd.Context(), args, o) },
 	}
 	r = newRemote(c, cmd)
+	cmd.Flags().BoolVar(&o.replay, "replay", false, "recompute the evidence from the block log")
+	cmd.Flags().StringVar(&o.state, "state", "", "read the state `folder` instead of asking a proxy")
+	perCall(cmd, "replay", "state")
 	return cmd
 }
 
-func (r *remote) why(ctx context.Context, args []string) error {
-	api, route, err := r.ask(ctx, args, isDivided)
+// whyOptions are what is asked about a decision, and where.
+type whyOptions struct {
+	replay bool
+	state  string
+}
+
+func (r *remote) why(ctx context.Context, args []string, o whyOptions) error {
+	seq, err := numbered(args)
 	if err != nil {
 		return err
 	}
-	list, err := api.Decisions(ctx, route, 2)
+	from, err := r.journal(ctx, args, o.state)
 	if err != nil {
 		return err
 	}
-	if len(list.Decisions) == 0 {
-		return errors.New(nothingDecided(route, ""))
+	limit := 2
+	if seq > 0 {
+		limit = allDecisions
 	}
-	d := newest(list.Decisions)
+	all, err := from.decisions(limit)
+	if err != nil {
+		return err
+	}
+	d, ok := chosen(all, seq)
+	switch {
+	case ok:
+	case seq > 0:
+		return fmt.Errorf("%s: nothing is known of a decision %d", from.route, seq)
+	default:
+		return errors.New(nothingDecided(from.route, ""))
+	}
+	if o.replay {
+		return r.replay(from, d)
+	}
 	return r.print(d, func(w io.Writer) { describeDecision(w, d) })
+}
+
+// numbered is the DECISION among args, 0 when there is none.
+func numbered(args []string) (uint64, error) {
+	if len(args) < 2 {
+		return 0, nil
+	}
+	seq, err := strconv.ParseUint(args[1], 10, 64)
+	if err != nil || seq == 0 {
+		return 0, withCode(exitUsage, "%q is no decision's number: sluice why shows it, and seq in sluice history -o json", args[1])
+	}
+	return seq, nil
+}
+
+// chosen is the decision with the number, the newest of several; with 0 the last one.
+func chosen(all []admin.DecisionObject, seq uint64) (d admin.DecisionObject, ok bool) {
+	if len(all) == 0 || seq == 0 {
+		return newest(all), len(all) > 0
+	}
+	i := slices.IndexFunc(all, func(d admin.DecisionObject) bool { return d.Seq == seq })
+	if i < 0 {
+		return d, false
+	}
+	return all[i], true
 }
 
 // newest is the last decision: that the canary's last request has ended is none, what put an end to the attempt is.
 func newest(all []admin.DecisionObject) admin.DecisionObject {
+	if len(all) == 0 {
+		return admin.DecisionObject{}
+	}
 	if len(all) > 1 && all[0].From == rollout.RollingBack && all[1].To == rollout.RollingBack {
 		return all[1]
 	}
@@ -57,6 +113,7 @@ func describeDecision(w io.Writer, d admin.DecisionObject) {
 		{"action", d.Action + " by " + d.Actor},
 		{"comment", orDash(d.Comment)},
 		{"reason", orDash(d.Reason)},
+		{"decision", strconv.FormatUint(d.Seq, 10)},
 		{"attempt", orDash(d.Attempt)},
 		{"step", strconv.Itoa(d.Step)},
 		{"phase", change(string(d.From), string(d.To))},
