@@ -85,6 +85,7 @@ type bench struct {
 	applied []Routing
 	down    map[string]bool
 	fault   bool
+	cut     []string // whose streams were ended; the loop's, while it runs
 }
 
 func newBench(t *testing.T) *bench {
@@ -117,6 +118,7 @@ func (b *bench) start() {
 			defer b.mu.Unlock()
 			return !b.down[name]
 		},
+		CutStreams: func(name string) { b.cut = append(b.cut, name) },
 		Apply: func(r Routing) {
 			b.mu.Lock()
 			defer b.mu.Unlock()

@@ -111,7 +111,7 @@ func (f *faults) opened(s *State, d *Decision) {
 			// A command may lie behind a slow write. Who loses what was not saved of an approval's age, and the wall clock too, can't know it.
 			unknown := f.bootAt > a.at && f.backAt > a.at
 			late := expires > 0 && f.now()-a.at > expires+10*time.Second && !unknown
-			late = late || expires > 0 && !a.wall.IsZero() && d.At.Sub(a.wall) > expires+10*time.Second
+			late = late || expires > 0 && !a.wall.IsZero() && !a.unsure && d.At.Sub(a.wall) > expires+10*time.Second
 			return !a.used && !a.refused && !late && c.Attempt == d.Attempt && *c.Step == s.Step-1 && c.Gate == gate
 		})
 		if i < 0 {
@@ -167,7 +167,7 @@ func (f *faults) approve() {
 		_, err := f.control.Do(ctx, c)
 		f.watch.Lock()
 		defer f.watch.Unlock()
-		a.wall = f.wall()
+		a.wall, a.unsure = f.wall(), f.backAt >= a.at
 		a.refused = err != nil && ctx.Err() == nil
 		if err == nil && stale {
 			f.t.Errorf("a stale approval was taken: %+v at step %d", c, *c.Step)

@@ -86,6 +86,7 @@ type asked struct {
 	command Command
 	at      time.Duration
 	wall    time.Time // when it was answered
+	unsure  bool      // which the wall clock showed when it was taken, as it was set back before the answer
 	refused bool
 	used    bool
 }

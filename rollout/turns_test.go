@@ -42,3 +42,44 @@ func TestTheFastLaneSeesTheStepAlone(t *testing.T) {
 		t.Errorf("at step %d: %+v, want the 6 failures of step 2", w.state.Step, canary)
 	}
 }
+
+// A reload of something else changes nothing here; one of this route's policy begins the windows anew.
+func TestOnlyAReloadOfTheRoutesPolicyBeginsTheWindowsAnew(t *testing.T) {
+	onBench(t, func(t *testing.T, b *bench) {
+		needed := func() uint64 { b.pass(2 * time.Second); return b.control.Status().RequestsNeeded }
+		all := needed()
+		b.serve("stable", 95, 0)
+		b.serve("canary", 40, 0)
+		some := needed()
+		if some != all-40 {
+			t.Fatalf("%d requests to go after 40 of %d", some, all)
+		}
+		if err := b.control.SetPlan(t.Context(), b.plan); err != nil {
+			t.Fatal(err)
+		}
+		if got := needed(); got != some {
+			t.Errorf("after a reload of the same plan %d requests to go, want %d", got, some)
+		}
+		p, r := b.plan, *b.plan.Rollout
+		r.Bake, p.Rollout = 2*r.Bake, &r
+		if err := b.control.SetPlan(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		if got := needed(); got != all {
+			t.Errorf("after a reload with another policy %d requests to go, want all %d", got, all)
+		}
+	})
+}
+
+func TestTheEndOfARollbackEndsTheCanarysStreams(t *testing.T) {
+	onBench(t, func(t *testing.T, b *bench) {
+		if len(b.cut) > 0 {
+			t.Fatalf("streams were cut before anything ended: %v", b.cut)
+		}
+		b.mustDo("abort")
+		b.pass(time.Second)
+		if len(b.cut) != 1 || b.cut[0] != "canary" {
+			t.Errorf("streams were cut of %v, want the canary's once", b.cut)
+		}
+	})
+}
