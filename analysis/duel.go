@@ -82,6 +82,9 @@ func (d *Duel) turn(blocks []Block) []Block {
 		b.Drawn, b.Firsts, b.Visits = b.Drawn.turned(), b.Firsts.turned(), b.Visits.turned()
 		b.Judged, b.Latency = b.Drawn.Canary, nil
 		b.Weight, b.Next = 10000-b.Weight, 0
+		if b.VisitsWeight > 0 {
+			b.VisitsWeight = 10000 - b.VisitsWeight
+		}
 		if b.Users != nil {
 			turnUsers(b.Users, &d.users[i])
 			b.Users = &d.users[i]

@@ -91,11 +91,14 @@ func (d *decoder) conversionRules(c *Config, r *Route, path string) {
 	if r.Rollout == nil || r.Conversion != nil || d.broken(at) {
 		return
 	}
+	const mend = "nothing says what a conversion is; write on the route conversion: {visit: {path: {prefix: /}}, goal: {path: {exact: /done}}}"
 	for i, c := range r.Rollout.Analysis.Checks {
 		if c.Metric == "conversion-rate" {
-			d.errorf(fmt.Sprintf("%s.rollout.analysis.checks[%d].metric", path, i), "nothing says what a conversion is; "+
-				"write on the route conversion: {visit: {path: {prefix: /}}, goal: {path: {exact: /done}}}")
+			d.errorf(fmt.Sprintf("%s.rollout.analysis.checks[%d].metric", path, i), mend)
 		}
+	}
+	if a := r.Rollout.ABTest; a != nil && a.Metric == "conversion-rate" {
+		d.errorf(path+".rollout.abTest.metric", mend)
 	}
 }
 

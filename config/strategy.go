@@ -17,7 +17,7 @@ func (r *Rollout) atOnce() bool { return r.Strategy == "blueGreen" || r.Strategy
 
 // ABTest is a fixed split until one of the two versions is proven better.
 type ABTest struct {
-	// Metric that decides: so far "error-rate". Required.
+	// Metric that decides: "error-rate" or "conversion-rate". Required.
 	Metric string
 	// Split is the canary's share, between 0 and 100 %. Default 50 %.
 	Split Percent
@@ -33,7 +33,7 @@ func defaultABTest() ABTest {
 
 func (d *decoder) abTest(v value, a *ABTest) {
 	d.object(v, keys{
-		"metric":      one(d, &a.Metric, oneOf([]string{"error-rate"}, "conversion-rate")),
+		"metric":      one(d, &a.Metric, oneOf([]string{"error-rate", "conversion-rate"})),
 		"split":       one(d, &a.Split, parseSplit),
 		"maxDuration": one(d, &a.MaxDuration, positive(parseDuration)),
 		"onWinner":    one(d, &a.OnWinner, oneOf([]string{"ask", "promote"})),

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -73,5 +74,32 @@ func TestAnABTestThatStableWinsAsksAndLeavesStable(t *testing.T) {
 	}
 	if got := answersAll(t, p); got != "stable" {
 		t.Errorf("users are answered by %q", got)
+	}
+}
+
+func TestTheVersionThatSellsMoreWinsAnABTest(t *testing.T) {
+	t.Parallel()
+	stable, canary := pair(t)
+	stable.Script(turningAway)
+	p := testkit.Start(t, shop(stable.URL, canary.URL, `    sticky: {by: header, header: X-User-Id}
+    conversion:
+      visit: {path: {prefix: /shop}}
+      goal: {path: {exact: /done}, methods: [POST], status: [200]}
+      within: 2s
+    rollout:
+      strategy: abTest
+      bake: 1s
+      abTest: {metric: conversion-rate, onWinner: ask}
+      analysis: {checks: [{metric: error-rate, dryRun: true}]}
+`))
+	p.AwaitRollout(t, "shop", testkit.Patience, "the split", func(s rollout.Status) bool { return s.Weight == 5000 })
+	batch := 0
+	s := p.AwaitRollout(t, "shop", 60*time.Second, "a winner", func(s rollout.Status) bool {
+		batch++
+		customers(t, p, fmt.Sprint("a", batch), 20)
+		return s.WaitingFor == "person"
+	})
+	if s.ABTest == nil || s.ABTest.Winner != "canary" || !strings.Contains(s.LastDecision.Sentence, "conversion-rate") {
+		t.Errorf("it waits as %s with %+v: %q, want the canary, which sells", testkit.Brief(s), s.ABTest, s.LastDecision.Sentence)
 	}
 }
