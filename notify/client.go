@@ -12,13 +12,13 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 	"unicode"
+
+	"sluice/internal/outbound"
 )
 
 const (
@@ -43,7 +43,7 @@ type client struct {
 }
 
 func newClient(e Endpoint) *client {
-	dialer := net.Dialer{Timeout: e.Timeout, Control: func(_, address string, _ syscall.RawConn) error { return e.permits(address) }}
+	dialer := net.Dialer{Timeout: e.Timeout, Control: outbound.Control(e.AllowLinkLocal)}
 	return &client{endpoint: e, http: http.Client{
 		Timeout:   e.Timeout,
 		Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, MaxResponseHeaderBytes: maxAnswer},
@@ -55,22 +55,6 @@ func newClient(e Endpoint) *client {
 			return nil
 		},
 	}}
-}
-
-// permits refuses a link-local address just before it is connected to, which keeps a name that anyone may set from leading to what only this
-// machine can see, such as a cloud's credentials.
-func (e *Endpoint) permits(address string) error {
-	if e.AllowLinkLocal {
-		return nil
-	}
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	if a := at.Addr().Unmap(); a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsInterfaceLocalMulticast() {
-		return fmt.Errorf("%s is a link-local address; allowLinkLocal would allow it", a)
-	}
-	return nil
 }
 
 // failure is a call that did not pass. Its text has no URL in it: that may be a secret.

@@ -8,13 +8,13 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 	"unicode"
+
+	"sluice/internal/outbound"
 )
 
 const (
@@ -43,7 +43,7 @@ type client struct {
 }
 
 func newClient(e Endpoint, most int64, accept string) *client {
-	dialer := net.Dialer{Timeout: e.Timeout, Control: func(_, address string, _ syscall.RawConn) error { return e.permits(address) }}
+	dialer := net.Dialer{Timeout: e.Timeout, Control: outbound.Control(e.AllowLinkLocal)}
 	return &client{endpoint: e, most: most, accept: accept, http: http.Client{
 		Transport: &http.Transport{
 			DialContext: dialer.DialContext, MaxIdleConns: 1, IdleConnTimeout: 30 * time.Second, MaxResponseHeaderBytes: 64 << 10,
@@ -51,22 +51,6 @@ func newClient(e Endpoint, most int64, accept string) *client {
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-}
-
-// permits refuses a link-local address just before it is connected to, so that a name that anyone may set never leads to what only this
-// machine can see, such as a cloud's credentials.
-func (e *Endpoint) permits(address string) error {
-	if e.AllowLinkLocal {
-		return nil
-	}
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	if a := at.Addr().Unmap(); a.IsLinkLocalUnicast() || a.IsLinkLocalMulticast() || a.IsInterfaceLocalMulticast() {
-		return fmt.Errorf("%s is a link-local address; allowLinkLocal would allow it", a)
-	}
-	return nil
 }
 
 // get reads what the address says, and the status that it says it with. The error has no URL in it: that may be a secret.

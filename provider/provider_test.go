@@ -211,19 +211,10 @@ func TestWhatCanNotBeReachedSaysSoWithoutItsAddress(t *testing.T) {
 	wantNoValue(t, v, err, "the token can't be read")
 }
 
-func TestLinkLocalAddressesAreRefusedUnlessAllowed(t *testing.T) {
+func TestALinkLocalAddressIsRefusedBeforeAConnectionIsTried(t *testing.T) {
 	t.Parallel()
-	for address, refused := range map[string]bool{
-		"169.254.169.254:80": true, "[fe80::1]:80": true, "[::ffff:169.254.169.254]:80": true, "[ff02::1]:80": true, "224.0.0.1:80": true,
-		"127.0.0.1:80": false, "[::1]:80": false, "10.0.0.1:80": false,
-	} {
-		for _, allowed := range []bool{false, true} {
-			e := Endpoint{AllowLinkLocal: allowed}
-			if err := e.permits(address); (err != nil) != (refused && !allowed) {
-				t.Errorf("permits(%s) with allowLinkLocal %v = %v", address, allowed, err)
-			}
-		}
-	}
+	v, err := NewValue(endpoint("http://[fe80::1%25lo]:1/x"), nil).Read(t.Context())
+	wantNoValue(t, v, err, "link-local address")
 }
 
 func TestAnAnswerIsGivenUpWithItsContext(t *testing.T) {
