@@ -44,7 +44,8 @@ func TestTwoOfThreeEndpointsMayDieUnderLoadAndNoRequestFails(t *testing.T) {
 				if report.Failed > 0 || report.Lost > 0 {
 					t.Errorf("%d of %d requests failed, %d without an answer (%v); want none", report.Failed, report.Sent, report.Lost, report.FirstLoss)
 				}
-				if n := testkit.Sum(p.Metrics(t), "sluice_retries_total"); n == 0 {
+				// A check may be there before the first request is; then there was nothing to try again.
+				if n := testkit.Sum(p.Metrics(t), "sluice_retries_total"); n == 0 && name == "found out by requests" {
 					t.Error("nothing was tried again: the test has shown nothing")
 				}
 			})
