@@ -26,8 +26,8 @@ type featureFlags struct{ app *App }
 // Keys are in the file's order.
 func (f featureFlags) Keys() []string {
 	var keys []string
-	for i := range f.app.config.Load().Flags {
-		keys = append(keys, f.app.config.Load().Flags[i].Name)
+	for _, flag := range f.app.config.Load().Flags {
+		keys = append(keys, flag.Name)
 	}
 	return keys
 }
