@@ -6,25 +6,19 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 
 	"sluice/internal/outbound"
 )
 
 const (
-	// maxAnswer bytes of an answer are read, maxDetail of them are shown.
+	// maxAnswer bytes of an answer are read.
 	maxAnswer = 64 << 10
-	maxDetail = 200
 	// maxRedirects on one host.
 	maxRedirects = 3
 )
@@ -93,11 +87,11 @@ func (c *client) post(ctx context.Context, id string, body []byte, header map[st
 	}
 	answer, err := c.http.Do(req)
 	if err != nil {
-		return "", &failure{detail: c.why(err)}
+		return "", &failure{detail: outbound.Why(err, c.endpoint.Timeout)}
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
-	said := oneLine(string(text))
+	said := outbound.OneLine(string(text))
 	if answer.StatusCode/100 == 2 { // what it says beside that decides nothing, and may be cut
 		return said, nil
 	}
@@ -118,28 +112,6 @@ func sign(secret, body []byte) string {
 	mac := hmac.New(sha256.New, secret)
 	mac.Write(body)
 	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
-}
-
-// why is an error of the client without the URL.
-func (c *client) why(err error) string {
-	var timeout interface{ Timeout() bool }
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Sprintf("no answer within %s", c.endpoint.Timeout)
-	}
-	var with *url.Error
-	if errors.As(err, &with) {
-		err = with.Err
-	}
-	return "no answer: " + oneLine(err.Error())
-}
-
-// oneLine is a text from outside for a sentence: short, and without control characters.
-func oneLine(s string) string {
-	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, ""), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	if r := []rune(s); len(r) > maxDetail {
-		s = string(r[:maxDetail]) + "…"
-	}
-	return s
 }
 
 // backoff before repetition n, from 1: doubled each time, and half to one and a half of that, so that many don't come together.

@@ -8,20 +8,17 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
-	"strings"
 	"time"
-	"unicode"
 
 	"sluice/internal/outbound"
 )
 
 const (
-	// maxAnswer bytes of a provider's answer are read, maxScrape of an exporter's, and maxDetail characters of what they say are shown.
+	// maxAnswer bytes of a provider's answer are read, maxScrape of an exporter's, and maxDetail of what comes with a status that is no good.
 	maxAnswer = 1 << 20
 	maxScrape = 16 << 20
-	maxDetail = 200
+	maxDetail = 800
 )
 
 // Endpoint is an address and how it is called.
@@ -68,13 +65,13 @@ func (c *client) get(ctx context.Context, address string) (body []byte, status i
 	}
 	answer, err := c.http.Do(req)
 	if err != nil {
-		return nil, 0, c.why(err)
+		return nil, 0, errors.New(outbound.Why(err, c.endpoint.Timeout))
 	}
 	defer answer.Body.Close()
 	body, err = io.ReadAll(io.LimitReader(answer.Body, c.most+1))
 	switch {
 	case err != nil:
-		return nil, 0, c.why(err)
+		return nil, 0, errors.New(outbound.Why(err, c.endpoint.Timeout))
 	case int64(len(body)) > c.most:
 		return nil, 0, fmt.Errorf("the answer has more than %d KiB", c.most>>10)
 	case answer.StatusCode/100 == 3:
@@ -93,23 +90,10 @@ func (c *client) authorize(req *http.Request) error {
 		err = errors.New("it is empty")
 	}
 	if err != nil {
-		return fmt.Errorf("the token can't be read: %s", oneLine(err.Error()))
+		return fmt.Errorf("the token can't be read: %s", outbound.OneLine(err.Error()))
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	return nil
-}
-
-// why is an error of the client without the URL.
-func (c *client) why(err error) error {
-	var timeout interface{ Timeout() bool }
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Errorf("no answer within %s", c.endpoint.Timeout)
-	}
-	var with *url.Error
-	if errors.As(err, &with) {
-		err = with.Err
-	}
-	return errors.New("no answer: " + oneLine(err.Error()))
 }
 
 // unless200 is an error for a status that is not 200, with what the body says.
@@ -117,17 +101,8 @@ func unless200(status int, body []byte) error {
 	if status == http.StatusOK {
 		return nil
 	}
-	if said := oneLine(string(body[:min(len(body), 4*maxDetail)])); said != "" {
+	if said := outbound.OneLine(string(body[:min(len(body), maxDetail)])); said != "" {
 		return fmt.Errorf("status %d: %s", status, said)
 	}
 	return fmt.Errorf("status %d", status)
-}
-
-// oneLine is a text from outside for a sentence: short, and without control characters.
-func oneLine(s string) string {
-	s = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, ""), func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	if r := []rune(s); len(r) > maxDetail {
-		s = string(r[:maxDetail]) + "…"
-	}
-	return s
 }

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"sluice/internal/outbound"
 )
 
 // query is an instant query of a Prometheus server (prometheus.io/docs/prometheus/latest/querying/api/).
@@ -56,7 +58,7 @@ func (q *query) Read(ctx context.Context) (float64, error) {
 		return 0, errors.New("the answer is none of a Prometheus server")
 	}
 	if r.Status != "success" {
-		return 0, fmt.Errorf("the query failed: %s", oneLine(r.Error))
+		return 0, fmt.Errorf("the query failed: %s", outbound.OneLine(r.Error))
 	}
 	point, err := r.point()
 	if err != nil {
@@ -93,7 +95,7 @@ func (r *result) point() (point [2]any, err error) {
 	case "":
 		return point, garbage
 	default:
-		return point, fmt.Errorf("the query gives a %s; one number is needed", oneLine(r.Data.ResultType))
+		return point, fmt.Errorf("the query gives a %s; one number is needed", outbound.OneLine(r.Data.ResultType))
 	}
 }
 
@@ -106,7 +108,7 @@ func numberOf(v any) (float64, error) {
 	case string:
 		var err error
 		if f, err = strconv.ParseFloat(strings.TrimSpace(v), 64); err != nil && !math.IsInf(f, 0) {
-			return 0, fmt.Errorf("the value is %q, which is no number", oneLine(v))
+			return 0, fmt.Errorf("the value is %q, which is no number", outbound.OneLine(v))
 		}
 	case nil:
 		return 0, errors.New("the value is null")
